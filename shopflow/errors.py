@@ -1,0 +1,88 @@
+"""Everything that can go wrong in a running program: one tree, named by phase."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from shopflow.problem import Problem, render
+
+
+class ShopflowError(Exception):
+    """The base of every error that shopflow raises on purpose."""
+
+
+class RulesInvalid(ShopflowError):  # noqa: N818 - the name is the claim
+    """Raised when the rulebook cannot be built; carries every problem found."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n\n".join(render(problem) for problem in problems))
+        self.problems = tuple(problems)
+
+
+class CompileError(ShopflowError):
+    """Raised when a condition cannot be compiled; line and column count from 1 in its source."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        line: int = 1,
+        column: int = 1,
+        length: int = 1,
+        hint: str = "",
+        code: str = "SF101",
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+        self.column = column
+        self.length = length
+        self.hint = hint
+        self.code = code
+
+
+class EvaluationError(ShopflowError):
+    """Raised when a compiled condition fails on the values it is given."""
+
+
+class TemplateError(ShopflowError):
+    """Raised when a template cannot be rendered with the values it is given."""
+
+
+class SettingsError(ShopflowError):
+    """Raised when the environment or shopflow.yaml is wrong; says which setting."""
+
+
+class PluginError(ShopflowError):
+    """Raised when a channel plugin cannot be loaded; names the package at fault."""
+
+
+class StoreError(ShopflowError):
+    """Raised when the state cannot be read or written."""
+
+
+class Conflict(StoreError):  # noqa: N818 - the name is the claim
+    """Raised when another reader took over this partition; nothing was written."""
+
+
+class FailureReason(StrEnum):
+    """Why a channel could not hand a message over; also the label in metrics."""
+
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"
+    RATE_LIMITED = "rate_limited"
+    REJECTED = "rejected"
+    BAD_ADDRESS = "bad_address"
+    AUTH = "auth"
+    TEMPLATE = "template"
+    SETTINGS = "settings"
+
+
+class ChannelError(ShopflowError):
+    """Raised by a channel that cannot work at all; a single message fails by its receipt."""
+
+    def __init__(self, reason: FailureReason, *, retryable: bool, detail: str = "") -> None:
+        super().__init__(detail or reason)
+        self.reason = reason
+        self.retryable = retryable
