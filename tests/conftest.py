@@ -1,0 +1,80 @@
+"""What tests of every part share: the repository, the recorded streams beside it, golden files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+REPO = Path(__file__).resolve().parent.parent
+SHARED = REPO.parent / "shared"
+
+# A slow machine is no wrong answer. In CI Hypothesis has a profile of its own, without chance.
+settings.register_profile("patient", deadline=None)
+if not os.environ.get("CI"):
+    settings.load_profile("patient")
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="rewrite the expected outputs kept in files instead of comparing with them",
+    )
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "golden" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.golden)
+
+
+@pytest.fixture(scope="session")
+def repo() -> Path:
+    """The top folder of the sources."""
+    return REPO
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The recorded event streams and conformance cases, which lie beside the repository."""
+    if not SHARED.is_dir():
+        pytest.skip(f"the recorded streams are not on this machine: no folder {SHARED}")
+    return SHARED
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The event loop of tests marked anyio: the one the program runs on."""
+    return "asyncio"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Callable[[Mapping[str, str]], Path]:
+    """Writes the files given, path to text, under one new folder and returns the folder."""
+
+    def write(files: Mapping[str, str]) -> Path:
+        for name, text in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        return tmp_path
+
+    return write
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
+    """Holds a text against the file that keeps it; `make golden` rewrites the file."""
+
+    def compare(path: Path, text: str) -> None:
+        if request.config.getoption("--update-golden"):
+            path.write_text(text, encoding="utf-8")
+            return
+        assert path.is_file(), f"{path} is missing: `make golden` writes it"
+        assert text == path.read_text(encoding="utf-8"), "if the new text is right: make golden"
+
+    return compare
