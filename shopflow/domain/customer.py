@@ -1,0 +1,200 @@
+"""The customer: everything that is known of one person, loaded, decided on and stored whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from shopflow.domain.ids import CustomerId, EnrolmentId, EventId, MessageId, StepId, WorkflowId
+from shopflow.domain.message import Message
+from shopflow.domain.policy import MessageClass
+
+EMPTY: Mapping[str, object] = MappingProxyType({})
+
+
+class ConsentState(StrEnum):
+    """Where a consent stands; only `granted` lets marketing through."""
+
+    GRANTED = "granted"
+    DENIED = "denied"
+    WITHDRAWN = "withdrawn"
+    #: Asked for, not yet confirmed (double opt-in).
+    PENDING = "pending"
+    #: Given, but resting until a date.
+    PAUSED = "paused"
+    #: Ended by shopflow after a long silence.
+    SUNSET = "sunset"
+    #: Asked for and never confirmed.
+    LAPSED = "lapsed"
+
+
+class LegalBasis(StrEnum):
+    """Why a consent entry is lawful (RGPD article 6, CPCE article L34-5)."""
+
+    CONSENT = "consent"
+    SOFT_OPT_IN = "soft_opt_in"
+    CONTRACT = "contract"
+    LEGITIMATE_INTEREST = "legitimate_interest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """Where the consent to one purpose on one channel stands; the ledger has how it came to be."""
+
+    state: ConsentState
+    at: datetime
+    basis: LegalBasis = LegalBasis.CONSENT
+    #: End of a pause.
+    until: datetime | None = None
+
+
+class SuppressionScope(StrEnum):
+    """How much a suppression stops."""
+
+    ADDRESS = "address"
+    MARKETING = "marketing"
+    PERSON = "person"
+
+
+class SlotState(StrEnum):
+    """What is known of a send that caps count."""
+
+    #: Decided, no receipt: counts in every window.
+    RESERVED = "reserved"
+    ACCEPTED = "accepted"
+    #: Handed back and on hold: counts in none, waits for `due_at`.
+    HELD = "held"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentRecord:
+    """A recent send, as caps, cooldowns and cancellations need it."""
+
+    message_id: MessageId
+    enrolment_id: EnrolmentId
+    workflow: WorkflowId
+    step: StepId
+    channel: str
+    purpose: str
+    message_class: MessageClass
+    tags: frozenset[str] = frozenset()
+    decided_at: datetime
+    state: SlotState = SlotState.RESERVED
+    accepted_at: datetime | None = None
+    #: While held: when its gates are passed again, and the message itself.
+    due_at: datetime | None = None
+    message: Message | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResult:
+    """What became of a step, as `steps.<id>` shows it."""
+
+    outcome: str
+    at: datetime
+    sent_at: datetime | None = None
+    channel: str | None = None
+    #: The payload fields of the event that a `wait_for` met.
+    event: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolment:
+    """One customer on the way through one workflow, standing at one step."""
+
+    id: EnrolmentId
+    workflow: WorkflowId
+    version: int
+    #: The compiled workflow that it started on.
+    digest: str
+    key: str
+    entered_at: datetime
+    trigger_event_id: EventId
+    #: The trigger's payload, as far as the workflow reads it.
+    trigger: Mapping[str, object] = field(default_factory=dict)
+    item: object = None
+    #: The step it waits at; None before the first.
+    step: StepId | None
+    #: Time of the event or timer that moved it last, or the end of a hold; waits count from it.
+    cursor_at: datetime
+    due_at: datetime | None = None
+    #: Since when the send at `step` is on hold; None when it is not.
+    held_since: datetime | None = None
+    holdout: bool = False
+    #: A message of it has been queued: `restart` no longer replaces it.
+    sent: bool = False
+    results: Mapping[StepId, StepResult] = field(default_factory=dict)
+    #: How often each step was reached, where that is more than once.
+    visits: Mapping[StepId, int] = field(default_factory=dict)
+    gathered: tuple[Mapping[str, object], ...] = ()
+    #: Rank among those that started in one decision, so that ties keep their order.
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """What is remembered of a workflow (or one key of it) after its enrolments ended."""
+
+    #: Trigger time of the newest enrolment.
+    entered_at: datetime
+    last_message_at: datetime | None = None
+    used_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecentEvent:
+    """An event of an exit's type, kept for a while to meet triggers that come late."""
+
+    id: EventId
+    type: str
+    occurred_at: datetime
+    data: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoalWatch:
+    """A conversion that may still come, credited to this enrolment."""
+
+    enrolment_id: EnrolmentId
+    workflow: WorkflowId
+    version: int
+    digest: str
+    since_at: datetime
+    until: datetime
+    holdout: bool = False
+    channel: str | None = None
+    step: StepId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customer:
+    """One person, or one anonymous visitor; an alias only points to who it turned out to be."""
+
+    id: CustomerId
+    #: Attributes as told, such as email, first_name, locale, timezone.
+    attributes: Mapping[str, object] = field(default_factory=dict)
+    tags: frozenset[str] = frozenset()
+    #: Folded state of computed traits, in the shape that its aggregate keeps.
+    traits: Mapping[str, object] = field(default_factory=dict)
+    #: Names of the trigger segments that the customer is in.
+    segments: frozenset[str] = frozenset()
+    #: (channel, purpose) -> where the consent stands.
+    consents: Mapping[tuple[str, str], Consent] = field(default_factory=dict)
+    #: Channel -> what is suppressed on it; "" is every channel.
+    suppressions: Mapping[str, SuppressionScope] = field(default_factory=dict)
+    sent: tuple[SentRecord, ...] = ()
+    enrolments: tuple[Enrolment, ...] = ()
+    #: (workflow, key) -> mark; key None is the workflow as a whole.
+    marks: Mapping[tuple[WorkflowId, str | None], Mark] = field(default_factory=dict)
+    goals: tuple[GoalWatch, ...] = ()
+    recent: tuple[RecentEvent, ...] = ()
+    #: Time of the newest event or timer decided; what comes from before it is late.
+    watermark: datetime | None = None
+    #: Up to when calendar triggers have been looked at.
+    calendar_at: datetime | None = None
+    alias_of: CustomerId | None = None
+    #: The earliest timer, or earlier; None when nothing is due.
+    next_due_at: datetime | None = None

@@ -1,0 +1,97 @@
+"""What the engine decides on: the shop's events, the passing of time, and word from deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from shopflow.domain.ids import CustomerId, EventId
+
+if TYPE_CHECKING:
+    from shopflow.domain.customer import Customer
+    from shopflow.domain.message import Message
+
+#: Starts workflows whose trigger is `manual`; its data is {"workflow": id, "data": {...}}.
+MANUAL_START = "workflow.requested"
+#: Tells that an anonymous visitor is a known customer; its data names the customer_id.
+IDENTIFIED = "customer.identified"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened in the shop, already validated; `occurred_at` is aware UTC."""
+
+    id: EventId
+    type: str
+    occurred_at: datetime
+    data: Mapping[str, object]
+    customer_id: CustomerId | None = None
+    anonymous_id: str | None = None
+    #: How many emits led to this event; the ninth is refused.
+    hops: int = 0
+
+    @property
+    def concerns(self) -> CustomerId | None:
+        """The customer row that this event is decided on; None for an event about a product."""
+        if self.type == IDENTIFIED and self.anonymous_id:
+            return CustomerId(self.anonymous_id)
+        if self.customer_id is not None:
+            return self.customer_id
+        return CustomerId(self.anonymous_id) if self.anonymous_id else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """Time has come to `at`: every timer due by then fires."""
+
+    at: datetime
+    #: A drain runs the timers that are left but starts nothing new by calendar.
+    timers_only: bool = False
+
+
+class Outcome(StrEnum):
+    """What became of an attempt to deliver a message."""
+
+    ACCEPTED = "accepted"
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"
+    #: Past its `send_by`: handed back so that its step passes the gates again.
+    RETURNED = "returned"
+    #: Withheld by the deliverer's last check; the reason says why.
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryReport:
+    """Word from the deliverer about one message of this customer."""
+
+    message: Message
+    outcome: Outcome
+    at: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merge:
+    """The value of an anonymous visitor who turned out to be this customer."""
+
+    customer: Customer
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What decide may look up beside the customer: a read-only snapshot."""
+
+    #: sku -> {"in_stock": bool, "price": …}; a sku that is not there counts as in stock.
+    products: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    #: Since when each workflow is live here; no calendar occurrence from before counts.
+    live_since: Mapping[str, datetime] = field(default_factory=dict)
+    #: The clock follows the events: what is queued counts as accepted at its own instant.
+    event_clock: bool = False
+
+
+Input = Event | Tick | DeliveryReport | Merge

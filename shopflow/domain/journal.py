@@ -1,0 +1,157 @@
+"""What a decision brings about, each with its reason: messages, journal entries, word to others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from shopflow.domain.customer import Consent, Customer
+from shopflow.domain.event import Event, Merge
+from shopflow.domain.ids import CustomerId, EnrolmentId, EventId, MessageId, StepId, WorkflowId
+from shopflow.domain.message import Message
+
+
+class Reason(StrEnum):
+    """Why a send was held back or dropped: one word each, the same everywhere."""
+
+    EXITED = "exited"
+    PAUSED = "paused"
+    STALE = "stale"
+    GUARD = "guard"
+    SUPPRESSED = "suppressed"
+    NO_ADDRESS = "no_address"
+    NO_CONSENT = "no_consent"
+    QUIET_HOURS = "quiet_hours"
+    CAPPED = "capped"
+    HOLDOUT = "holdout"
+    SHADOW = "shadow"
+    NOT_ALLOWED_HERE = "not_allowed_here"
+    #: The template or a value could not be made; only this message is hurt.
+    TEMPLATE = "template"
+    #: Every channel failed for good.
+    FAILED = "failed"
+
+
+class EndReason(StrEnum):
+    """How an enrolment ended when no `end` step or exit rule says it."""
+
+    COMPLETED = "completed"
+    RESTARTED = "restarted"
+    CONSENT_WITHDRAWN = "consent_withdrawn"
+    CAPPED = "capped"
+    EXPIRED = "expired"
+    RETIRED = "retired"
+    MERGED = "merged"
+
+
+class Kind(StrEnum):
+    """What a journal entry tells."""
+
+    ENTERED = "entered"
+    REFUSED = "refused"
+    EXITED = "exited"
+    STEP = "step"
+    QUEUED = "queued"
+    HELD = "held"
+    DROPPED = "dropped"
+    DELIVERY = "delivery"
+    CONVERTED = "converted"
+    CONSENT = "consent"
+    #: A condition or value failed at run time.
+    ERROR = "error"
+
+
+class Refusal(StrEnum):
+    """Why a matching trigger did not start an enrolment."""
+
+    ACTIVE = "active"
+    ONCE = "once"
+    COOLDOWN = "cooldown"
+    OLDER = "older"
+    TOO_MANY = "too_many"
+    STALE = "stale"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalEntry:
+    """One thing decided about one customer; `reason` is a word of one of the enums here."""
+
+    at: datetime
+    customer_id: CustomerId
+    kind: Kind
+    workflow: WorkflowId | None = None
+    version: int | None = None
+    digest: str | None = None
+    enrolment_id: EnrolmentId | None = None
+    step: StepId | None = None
+    channel: str | None = None
+    reason: str = ""
+    #: The event that caused it, where one did.
+    event_id: EventId | None = None
+    #: What the deciding condition saw, by path.
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """Put a message into the outbox."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requeue:
+    """Let a message that was handed back go after all."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """Take a message out of the outbox, unless it has been leased already."""
+
+    message_id: MessageId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tell:
+    """Hand an event, or a visitor's whole value, to another customer's inbox."""
+
+    to: CustomerId
+    input: Event | Merge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEntry:
+    """One line of the consent ledger: never changed, never taken back but by erasure."""
+
+    customer_id: CustomerId
+    channel: str
+    purpose: str
+    consent: Consent
+    source: str = ""
+    text_version: str = ""
+    proof: str = ""
+    event_id: EventId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """An input that the engine refuses, such as the ninth emit of a loop."""
+
+    event: Event
+    reason: str
+
+
+Effect = JournalEntry | Queue | Requeue | Cancel | Tell | LedgerEntry | DeadLetter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The customer afterwards, and what else has to happen."""
+
+    customer: Customer
+    effects: tuple[Effect, ...]

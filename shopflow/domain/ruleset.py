@@ -1,0 +1,40 @@
+"""Everything that a team has written in git, compiled: what the engine decides by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from shopflow.domain.policy import FrequencyCap, Purpose, QuietWindow
+from shopflow.domain.trait import Attribute, Segment, Trait
+from shopflow.domain.workflow import Workflow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelFacts:
+    """What the engine needs to know of an installed channel."""
+
+    name: str
+    #: The attribute that holds the address; None for channels that need none.
+    address_attribute: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruleset:
+    """The compiled rules of one revision, and the project settings that decisions depend on."""
+
+    workflows: Mapping[str, Workflow]
+    purposes: Mapping[str, Purpose]
+    caps: tuple[FrequencyCap, ...] = ()
+    quiet_windows: tuple[QuietWindow, ...] = ()
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    traits: Mapping[str, Trait] = field(default_factory=dict)
+    segments: Mapping[str, Segment] = field(default_factory=dict)
+    channels: Mapping[str, ChannelFacts] = field(default_factory=dict)
+    timezone: str = "UTC"
+    locale: str = "en"
+    currency: str = "EUR"
+    #: Digest over everything above.
+    digest: str = ""
+    #: Compiled workflows of older revisions that enrolments may still be pinned to, by digest.
+    retained: Mapping[str, Workflow] = field(default_factory=dict)

@@ -1,0 +1,383 @@
+"""A workflow, compiled: what starts it, what ends it, and its steps with every option resolved.
+
+Steps are flat: each names the step that follows, so that an enrolment stands at one step id and a
+branch is a jump. `None` as a target is the end of the workflow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import time, timedelta
+from enum import StrEnum
+
+from shopflow.domain.calendar import Recurrence
+from shopflow.domain.expression import Expression
+from shopflow.domain.ids import StepId, WorkflowId
+
+
+class Status(StrEnum):
+    """What a workflow does: nothing yet, decide only, run, or rest."""
+
+    DRAFT = "draft"
+    SHADOW = "shadow"
+    LIVE = "live"
+    PAUSED = "paused"
+
+
+class Reentry(StrEnum):
+    """What a trigger does while an enrolment of the same key is active."""
+
+    RESTART = "restart"
+    IGNORE = "ignore"
+    PARALLEL = "parallel"
+    #: Never again at all for this key.
+    ONCE = "once"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventPattern:
+    """Event types by name or by prefix (`order.*`)."""
+
+    types: frozenset[str] = frozenset()
+    #: With the dot: `order.` for `order.*`.
+    prefixes: tuple[str, ...] = ()
+
+    def matches(self, event_type: str) -> bool:
+        """True when the type is named or falls under a prefix."""
+        return event_type in self.types or event_type.startswith(self.prefixes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventTrigger:
+    """Starts on an event; with `each`, once per element of a list, seen as `item`."""
+
+    pattern: EventPattern
+    when: Expression | None = None
+    each: Expression | None = None
+    #: For events about no customer: who they concern.
+    audience: Expression | None = None
+    #: Enrols a row of its own, without consent or caps.
+    subject: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentTrigger:
+    """Starts when the customer enters (or leaves) a segment."""
+
+    segment: str
+    enters: bool = True
+    when: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DateTrigger:
+    """Starts on a date of the customer, shifted by `offset`, at a local time."""
+
+    date: Expression
+    at: time
+    offset: timedelta = timedelta()
+    yearly: bool = False
+    #: A list of records with a date each, seen as `item`; `date` is then read on the item.
+    each: Expression | None = None
+    when: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleTrigger:
+    """Starts for everyone in the audience at each occurrence of a cron schedule."""
+
+    recurrence: Recurrence
+    audience: Expression | None = None
+    #: Starts are spread over this time by a hash of the customer.
+    spread: timedelta = timedelta()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManualTrigger:
+    """Starts when a person asks for it, by an event of type `workflow.requested`."""
+
+    when: Expression | None = None
+
+
+Trigger = EventTrigger | SegmentTrigger | DateTrigger | ScheduleTrigger | ManualTrigger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    id: StepId
+    next: StepId | None
+    #: False skips this step and goes on.
+    only_if: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait(_Step):
+    """Waits for a length of time, until an instant, or until a local time of day.
+
+    ```yaml
+    - {id: settle, wait: 1h}
+    ```
+    """
+
+    #: Exactly one of these three is set; a literal length compiles to a constant expression.
+    length: Expression | None = None
+    until: Expression | None = None
+    until_time: time | None = None
+    #: Weekdays that `until_time` may fall on, Monday is 0; empty means every day.
+    days: frozenset[int] = frozenset()
+    #: Collects up to this many further triggers of the key while waiting.
+    gather: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitFor(_Step):
+    """Waits for an event of the customer, or for the time-out.
+
+    ```yaml
+    - id: paid
+      wait_for: payment.received
+      match: {order_id: trigger.order_id}
+      timeout: 3d
+      then: [{id: done, end: converted}]
+      else: [{id: remind, send: email, template: payment/reminder}]
+    ```
+    """
+
+    pattern: EventPattern
+    #: Payload field -> what it must equal.
+    match: Mapping[str, Expression] = field(default_factory=dict)
+    when: Expression | None = None
+    timeout: Expression
+    then: StepId | None
+    otherwise: StepId | None
+
+
+class SendMode(StrEnum):
+    """How a list of channels is used."""
+
+    FIRST_OF = "first_of"
+    EACH_OF = "each_of"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Send(_Step):
+    """Sends one template over the first channel that may be used, or over each.
+
+    ```yaml
+    - {id: reminder, send: email, template: cart/reminder, with: {items: trigger.items}}
+    ```
+    """
+
+    channels: tuple[str, ...]
+    mode: SendMode = SendMode.FIRST_OF
+    template: str
+    variables: Mapping[str, Expression] = field(default_factory=dict)
+    purpose: str
+    max_lateness: timedelta
+    #: Quiet hours of a channel give way to the next channel instead of holding.
+    skip_held: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """One way through a `choose` or a `split`."""
+
+    name: str
+    target: StepId | None
+    when: Expression | None = None
+    weight: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choose(_Step):
+    """Takes the first branch whose condition holds, else the last.
+
+    ```yaml
+    - id: size
+      choose:
+        - when: trigger.total >= 100
+          then: [{id: big, end: big_cart}]
+        - else: [{id: small, end: small_cart}]
+    ```
+    """
+
+    branches: tuple[Branch, ...]
+    otherwise: StepId | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split(_Step):
+    """Takes a branch by weight: the same customer always takes the same one.
+
+    ```yaml
+    - id: tone
+      split:
+        - {name: warm, weight: 50, then: [{id: a, send: email, template: hello/warm}]}
+        - {name: short, weight: 50, then: [{id: b, send: email, template: hello/short}]}
+    ```
+    """
+
+    #: Weights add up to 1.
+    branches: tuple[Branch, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeat(_Step):
+    """Goes through its body up to `limit` times with a pause between.
+
+    ```yaml
+    - id: chase
+      repeat: {every: 3d, max: 3, steps: [{id: ask, send: email, template: invoice/reminder}]}
+    ```
+    """
+
+    body: StepId | None
+    every: Expression
+    limit: int
+    #: The round starts only while this holds.
+    while_: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetValues(_Step):
+    """Sets attributes of the customer, or adds and removes tags.
+
+    ```yaml
+    - {id: mark, set: {attributes: {tier: "'gold'"}, add_tags: [vip]}}
+    ```
+    """
+
+    attributes: Mapping[str, Expression] = field(default_factory=dict)
+    add_tags: tuple[str, ...] = ()
+    remove_tags: tuple[str, ...] = ()
+
+
+class ConsentChange(StrEnum):
+    """What a `consent` step may do: it can only ever take permission away."""
+
+    PAUSED = "paused"
+    SUNSET = "sunset"
+    LAPSED = "lapsed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeConsent(_Step):
+    """Pauses, sunsets or lapses a consent; it never grants one.
+
+    ```yaml
+    - {id: rest, consent: {purpose: marketing, state: paused, for: 14d}}
+    ```
+    """
+
+    state: ConsentChange
+    purpose: str | None = None
+    channel: str | None = None
+    length: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emit(_Step):
+    """Emits an event, about this customer or about another.
+
+    ```yaml
+    - {id: tell, emit: {event: order.late, data: {order_id: trigger.order_id}}}
+    ```
+    """
+
+    event_type: str
+    data: Mapping[str, Expression] = field(default_factory=dict)
+    to: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End(_Step):
+    """Ends the enrolment with an outcome.
+
+    ```yaml
+    - {id: stop, end: no_answer}
+    ```
+    """
+
+    outcome: str
+
+
+Step = Wait | WaitFor | Send | Choose | Split | Repeat | SetValues | ChangeConsent | Emit | End
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exit:
+    """Ends an enrolment: on an event, or (without one) as soon as the condition holds."""
+
+    id: str
+    pattern: EventPattern | None
+    when: Expression | None
+    outcome: str
+
+
+class Since(StrEnum):
+    """What a goal's time counts from."""
+
+    ENTRY = "entry"
+    LAST_SEND = "last_send"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """What counts as success of the workflow, and its value."""
+
+    pattern: EventPattern
+    when: Expression | None
+    within: timedelta
+    since: Since
+    value: Expression | None
+
+
+class OnChange(StrEnum):
+    """What a new version does to enrolments on their way."""
+
+    PIN = "pin"
+    UPGRADE = "upgrade"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InFlight:
+    """How enrolments on their way meet a new version, and how old one may grow."""
+
+    on_change: OnChange = OnChange.PIN
+    max_age: timedelta
+    #: Old step id -> new step id.
+    renamed: Mapping[StepId, StepId] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workflow:
+    """One workflow, ready to run; `digest` is its identity, `version` a label for people."""
+
+    id: WorkflowId
+    version: int
+    digest: str
+    title: str
+    owner: str
+    status: Status
+    purpose: str
+    trigger: Trigger
+    steps: Mapping[StepId, Step]
+    start: StepId | None
+    in_flight: InFlight
+    priority: int = 50
+    tags: frozenset[str] = frozenset()
+    #: Share of customers that enter and are never sent to, 0 to 1.
+    holdout: float = 0.0
+    #: Literal values; a length such as `1h` is a timedelta here.
+    values: Mapping[str, object] = field(default_factory=dict)
+    let: Mapping[str, Expression] = field(default_factory=dict)
+    key: Expression | None = None
+    reentry: Reentry = Reentry.IGNORE
+    cooldown: timedelta = timedelta()
+    #: The cooldown counts per key, not per customer.
+    cooldown_per_key: bool = False
+    exits: tuple[Exit, ...] = ()
+    goal: Goal | None = None
+    #: Payload fields of the trigger that the workflow reads; None keeps all of them.
+    trigger_fields: frozenset[str] | None = None
