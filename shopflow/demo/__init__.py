@@ -1,0 +1,1 @@
+"""A simulated shop, so that everything can be seen at work without one's own data."""

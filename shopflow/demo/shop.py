@@ -1,0 +1,277 @@
+"""A simulated month of a shop: seeded people who come, look, buy, pay and change their minds.
+
+It yields events as a real shop would push them, oldest first, and knows nothing of rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from heapq import heappop, heappush
+from itertools import count
+from random import Random
+
+from shopflow.demo import habits
+from shopflow.demo.assortment import ASSORTMENT, CURRENCY, SHOP_URL, Product
+from shopflow.demo.fulfilment import Order, after_order, lines_told
+from shopflow.demo.hours import VISITING, at_some_hour
+from shopflow.demo.people import Attitude, Person, make_person
+
+#: Time before the month in which customers came and bought, so that some have grown silent.
+HISTORY = timedelta(days=75)
+#: Goods worth this much travel free; in cents.
+FREE_SHIPPING_FROM = 6000
+SHIPPING = 490
+#: The version of the consent text on the shop's forms.
+CONSENT_TEXT = "2026-01"
+
+
+def simulate_shop(
+    *, customers: int = 3000, days: int = 30, seed: int = 1, start: datetime
+) -> Iterator[dict[str, object]]:
+    """The events of `days` from `start`, and of the 75 days before; the same seed, the same shop.
+
+    Raises ValueError when start has no time zone.
+    """
+    if start.tzinfo is None:
+        raise ValueError("start needs a time zone, as in datetime(2026, 3, 1, tzinfo=UTC)")
+    rng = Random(seed)  # noqa: S311 - a simulation; nothing here is secret
+    opening = start.astimezone(UTC)
+    shop = _Shop(rng, opening + timedelta(days=days))
+    for number in range(1, customers + 1):
+        known_before = habits.KNOWN_BEFORE.falls(rng)
+        day = -rng.uniform(0, HISTORY.days) if known_before else rng.uniform(0, days)
+        shop.expect(make_person(number, rng), opening + timedelta(days=day))
+    return shop.events()
+
+
+@dataclass(slots=True)
+class _Visitor:
+    """What the shop remembers of one person between two visits."""
+
+    person: Person
+    registered: bool = False
+    known: bool = False
+    cart: dict[Product, int] = field(default_factory=dict)
+    carts: int = 0
+    visits: int = 0
+
+    @property
+    def cart_id(self) -> str:
+        return f"k-{self.person.id[2:]}-{self.carts}"
+
+    @property
+    def session_id(self) -> str:
+        return f"v-{self.person.id[2:]}-{self.visits}"
+
+
+class _Shop:
+    """The agenda of what is to happen, worked off in order of time."""
+
+    def __init__(self, rng: Random, end: datetime) -> None:
+        self._rng = rng
+        self._end = end
+        self._agenda: list[
+            tuple[datetime, int, _Visitor, tuple[str, dict[str, object]] | None]
+        ] = []
+        self._entries = count()
+        self._orders = count(10001)
+
+    def expect(self, person: Person, moment: datetime) -> None:
+        """The person's first visit falls on that day."""
+        self._plan(at_some_hour(moment, VISITING, self._rng), _Visitor(person))
+
+    def events(self) -> Iterator[dict[str, object]]:
+        """All events up to the end, oldest first."""
+        told = count(1)
+        while self._agenda:
+            at, _, visitor, event = heappop(self._agenda)
+            if event is None:
+                self._visit(visitor, at)
+                continue
+            event_type, data = event
+            yield {
+                "id": f"demo-{next(told):07}",
+                "type": event_type,
+                "occurred_at": f"{at:%Y-%m-%dT%H:%M:%SZ}",
+                "customer_id": visitor.person.id,
+                "data": data,
+            }
+
+    def _plan(
+        self, at: datetime, visitor: _Visitor, event: tuple[str, dict[str, object]] | None = None
+    ) -> None:
+        """Without an event the entry is a visit, whose own events are planned when it begins."""
+        if at <= self._end:
+            heappush(self._agenda, (at, next(self._entries), visitor, event))
+
+    def _visit(self, visitor: _Visitor, at: datetime) -> None:
+        rng = self._rng
+        visitor.visits += 1
+        arrival: dict[str, object] = {
+            "session_id": visitor.session_id,
+            "locale": visitor.person.locale,
+        }
+        device = rng.choices(("phone", "desktop", "tablet"), (62, 32, 6))[0]
+        self._plan(at, visitor, ("site.visited", arrival | {"device": device}))
+        now = self._look_around(visitor, at)
+        if visitor.visits == 1:
+            now = self._introduce(visitor, now)
+        if visitor.cart:
+            self._decide_on_cart(visitor, now)
+        pause = timedelta(days=rng.expovariate(1 / visitor.person.rhythm))
+        # Whoever left a cart is likelier to be back soon.
+        if visitor.cart and habits.RETURNS_TO_CART.falls(rng):
+            pause = timedelta(hours=rng.uniform(2, 40))
+        self._plan(at_some_hour(now + max(pause, timedelta(hours=2)), VISITING, rng), visitor)
+
+    def _look_around(self, visitor: _Visitor, now: datetime) -> datetime:
+        """Some products are seen, some end in the cart."""
+        rng = self._rng
+        session = {"session_id": visitor.session_id}
+        shelf = rng.choice(ASSORTMENT).category
+        if habits.SEARCHES.falls(rng):
+            words = rng.choice(ASSORTMENT).name(visitor.person.locale).lower()
+            now += timedelta(seconds=rng.randint(5, 40))
+            self._plan(now, visitor, ("search.performed", session | {"query": words, "results": 3}))
+        for _ in range(1 + min(7, int(rng.expovariate(0.65)))):
+            near = [product for product in ASSORTMENT if product.category == shelf]
+            product = rng.choice(near if habits.STAYS_ON_SHELF.falls(rng) else ASSORTMENT)
+            now += timedelta(seconds=rng.randint(15, 200))
+            self._plan(
+                now, visitor, ("product.viewed", product.told(visitor.person.locale) | session)
+            )
+            if habits.ADDS_TO_CART.falls(rng):
+                now += timedelta(seconds=rng.randint(5, 60))
+                self._fill_cart(visitor, product, now)
+        return now
+
+    def _fill_cart(self, visitor: _Visitor, product: Product, now: datetime) -> None:
+        if not visitor.cart:
+            visitor.carts += 1
+        quantity = self._rng.choices((1, 2, 4), (84, 13, 3))[0]
+        visitor.cart[product] = visitor.cart.get(product, 0) + quantity
+        self._plan(now, visitor, ("cart.updated", self._cart_told(visitor, "item_added")))
+
+    def _cart_told(self, visitor: _Visitor, action: str) -> dict[str, object]:
+        return {
+            "action": action,
+            "cart_id": visitor.cart_id,
+            "cart_url": f"{SHOP_URL}/{visitor.person.locale}/cart/{visitor.cart_id}",
+            "items": lines_told(tuple(visitor.cart.items()), visitor.person.locale),
+            "total": sum(product.cents * n for product, n in visitor.cart.items()) / 100,
+            "currency": CURRENCY,
+            "session_id": visitor.session_id,
+            "locale": visitor.person.locale,
+        }
+
+    def _introduce(self, visitor: _Visitor, now: datetime) -> datetime:
+        """A newcomer opens an account, takes the newsletter, or stays a guest."""
+        rng, person = self._rng, visitor.person
+        keen = person.attitude is Attitude.KEEN
+        if not habits.LEAVES_ADDRESS.falls(rng):
+            return now
+        now += timedelta(seconds=rng.randint(30, 150))
+        form = person.contact | {"session_id": visitor.session_id}
+        visitor.known = True
+        if keen and habits.PREFERS_NEWSLETTER.falls(rng):
+            consents = [_marketing_consent("newsletter form")]
+            self._plan(now, visitor, ("newsletter.subscribed", form | {"consents": consents}))
+        else:
+            visitor.registered = True
+            consents = [_marketing_consent("account form")] if keen else []
+            self._plan(now, visitor, ("customer.registered", form | {"consents": consents}))
+            if habits.TELLS_BIRTHDAY.falls(rng):
+                birthday = (
+                    f"{rng.randint(1950, 2006)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}"
+                )
+                later = now + timedelta(minutes=rng.randint(2, 60))
+                self._plan(later, visitor, ("customer.updated", {"birthday": birthday}))
+        if keen:
+            self._confirm(visitor, now)
+        return now
+
+    def _confirm(self, visitor: _Visitor, now: datetime) -> None:
+        """Most follow the link of the confirmation mail, and some regret it weeks later."""
+        rng = self._rng
+        if not habits.CONFIRMS_OPT_IN.falls(rng):
+            return
+        confirmed_at = now + timedelta(minutes=rng.expovariate(1 / 45) + 1)
+        consent = _marketing_consent("confirmation link")
+        self._plan(confirmed_at, visitor, ("consent.confirmed", consent))
+        if habits.WITHDRAWS.falls(rng):
+            regret = at_some_hour(confirmed_at + timedelta(days=rng.uniform(1, 60)), VISITING, rng)
+            withdrawal = _marketing_consent("unsubscribe link")
+            self._plan(regret, visitor, ("consent.withdrawn", withdrawal))
+
+    def _decide_on_cart(self, visitor: _Visitor, now: datetime) -> None:
+        """The cart is emptied, left, left at the checkout, or bought."""
+        rng = self._rng
+        now += timedelta(seconds=rng.randint(20, 120))
+        if habits.EMPTIES_CART.falls(rng):
+            visitor.cart.clear()
+            self._plan(now, visitor, ("cart.updated", self._cart_told(visitor, "emptied")))
+            return
+        if not habits.CHECKS_OUT.falls(rng):
+            return
+        checkout = self._cart_told(visitor, "") | {
+            "checkout_id": f"x-{visitor.session_id[2:]}",
+            "checkout_url": f"{SHOP_URL}/{visitor.person.locale}/checkout/{visitor.cart_id}",
+            "step": 1,
+            "step_name": "account",
+        }
+        del checkout["action"]
+        self._plan(now, visitor, ("checkout.started", checkout))
+        for step, name in ((2, "address"), (3, "shipping"), (4, "payment")):
+            if habits.LEAVES_AT_STEP.falls(rng):
+                return
+            now += timedelta(seconds=rng.randint(15, 90))
+            step_told = checkout | {"step": step, "step_name": name}
+            self._plan(now, visitor, ("checkout.step_viewed", step_told))
+        self._buy(visitor, now + timedelta(seconds=rng.randint(20, 120)))
+
+    def _buy(self, visitor: _Visitor, now: datetime) -> None:
+        rng, person = self._rng, visitor.person
+        lines = tuple(visitor.cart.items())
+        goods = sum(product.cents * quantity for product, quantity in lines)
+        order = Order(
+            id=f"o-{next(self._orders)}",
+            placed_at=now,
+            lines=lines,
+            shipping_cents=0 if goods >= FREE_SHIPPING_FROM else SHIPPING,
+            locale=person.locale,
+            country=person.country,
+            by_transfer=person.pays_by_transfer,
+        )
+        notice = {"text_version": CONSENT_TEXT, "refused": person.attitude is Attitude.PRIVATE}
+        placed = (
+            order.told
+            | person.contact
+            | {
+                "subtotal": order.subtotal / 100,
+                "shipping_total": order.shipping_cents / 100,
+                "cart_id": visitor.cart_id,
+                "payment_method": order.payment["method"],
+                "shipping_method": "home",
+                "marketing_notice": notice,
+                "session_id": visitor.session_id,
+            }
+        )
+        if person.attitude is Attitude.KEEN and not visitor.known:
+            placed["consents"] = [_marketing_consent("checkout")]
+            self._confirm(visitor, now)
+        visitor.known = True
+        visitor.cart.clear()
+        self._plan(now, visitor, ("order.placed", placed))
+        for at, event_type, data in after_order(order, rng):
+            self._plan(at, visitor, (event_type, data))
+
+
+def _marketing_consent(source: str) -> dict[str, object]:
+    return {
+        "channel": "email",
+        "purpose": "marketing",
+        "source": source,
+        "text_version": CONSENT_TEXT,
+    }
