@@ -101,20 +101,8 @@ def complaints_about(channel: type[Channel], settings: Mapping[str, object]) -> 
     return [line for error in errors for line in _complaints(channel.name, error)]
 
 
-def _load(entry: EntryPoint, owner: str) -> type[Channel]:
-    try:
-        channel: type[Channel] = entry.load()
-    # A plugin's module may fail in any way at all while it is imported.
-    except Exception as e:
-        raise PluginError(
-            f"{owner}: channel '{entry.name}' ({entry.value}) cannot be loaded: {e}"
-        ) from e
-    if fault := _fault(channel, entry.name):
-        raise PluginError(f"{owner}: channel '{entry.name}' ({entry.value}) {fault}")
-    return channel
-
-
-def _fault(channel: object, name: str) -> str:
+def fault_of(channel: object, name: str) -> str:
+    """How this breaks what a channel of that name must declare; empty when it does not."""
     if not isinstance(channel, type):
         return "is not a class"
     for attribute, kind in _DECLARED.items():
@@ -131,6 +119,19 @@ def _fault(channel: object, name: str) -> str:
     except SchemaError as e:
         return f"has a settings_schema that is no JSON Schema: {e.message}"
     return ""
+
+
+def _load(entry: EntryPoint, owner: str) -> type[Channel]:
+    try:
+        channel: type[Channel] = entry.load()
+    # A plugin's module may fail in any way at all while it is imported.
+    except Exception as e:
+        raise PluginError(
+            f"{owner}: channel '{entry.name}' ({entry.value}) cannot be loaded: {e}"
+        ) from e
+    if fault := fault_of(channel, entry.name):
+        raise PluginError(f"{owner}: channel '{entry.name}' ({entry.value}) {fault}")
+    return channel
 
 
 def _package(entry: EntryPoint) -> str:

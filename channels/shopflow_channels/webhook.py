@@ -31,6 +31,8 @@ _RETRYABLE = frozenset({408, 425, 429})
 _AUTH = frozenset({401, 403, 407})
 _OK = range(200, 300)
 _SERVER_ERRORS = range(500, 600)
+#: Bytes from which an answer's body is not worth reading.
+_LONG = 65_536
 
 #: Failures after which the receiver cannot have seen the request.
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -109,17 +111,26 @@ class WebhookChannel:
             "Shopflow-Signature": f"t={stamp},v1={signature(self._secret, stamp, body)}",
         }
         try:
-            answer = await self._opened().post(self._url, content=body, headers=headers)
+            async with asyncio.timeout(self._timeout):
+                return await self._answer(body, headers)
         except _NEVER_LEFT as e:
             return Receipt.failed(_lost(e), retryable=True, detail=f"POST: {type(e).__name__}")
-        except httpx.TransportError as e:
+        except (httpx.RequestError, TimeoutError) as e:
             return Receipt.uncertain(_lost(e), f"POST: no answer, {type(e).__name__}")
-        return _read(answer.status_code)
+
+    async def _answer(self, body: bytes, headers: Mapping[str, str]) -> Receipt:
+        client = self._opened()
+        async with client.stream("POST", self._url, content=body, headers=headers) as answer:
+            # Only the status counts. A short body is read so that the connection can be kept.
+            if int(answer.headers.get("Content-Length", _LONG)) < _LONG:
+                await answer.aread()
+            return _read(answer.status_code)
 
     def _opened(self) -> httpx.AsyncClient:
         if self._client is None:
             self._client = httpx.AsyncClient(
-                timeout=self._timeout,
+                # Shorter than the whole, so that "nobody there" is told from "no answer".
+                timeout=httpx.Timeout(self._timeout, connect=self._timeout / 2),
                 follow_redirects=False,
                 limits=httpx.Limits(max_connections=self._workers),
                 # A proxy from the environment would see what only the receiver should.
@@ -163,8 +174,8 @@ def _read(status: int) -> Receipt:
     return Receipt.failed(reason, retryable=retryable, detail=detail)
 
 
-def _lost(error: httpx.TransportError) -> FailureReason:
-    if isinstance(error, httpx.TimeoutException):
+def _lost(error: Exception) -> FailureReason:
+    if isinstance(error, (httpx.TimeoutException, TimeoutError)):
         return FailureReason.TIMEOUT
     return FailureReason.CONNECTION
 
