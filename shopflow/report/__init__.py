@@ -1,0 +1,1 @@
+"""What status and explain say, from what the store has kept."""

@@ -1,0 +1,1 @@
+"""From raw events to messages that have left: ingest, process, deliver, and what runs them."""

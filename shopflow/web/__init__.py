@@ -1,0 +1,1 @@
+"""The HTTP door: events in, health out."""
