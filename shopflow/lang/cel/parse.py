@@ -1,0 +1,299 @@
+"""From source to a tree of nodes by cel-python's grammar; names and macros are resolved later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import TypedDict, cast
+
+import celpy.celparser
+from lark import Lark, Token, Tree
+from lark.exceptions import UnexpectedToken
+
+from shopflow.errors import CompileError
+from shopflow.lang.cel import ast, literals
+from shopflow.lang.cel.lexer import HINTS, Words
+from shopflow.lang.cel.limits import Limits
+from shopflow.lang.cel.place import error_at
+
+_Tree = Tree[Token]
+
+_RESERVED = frozenset(
+    {
+        "as",
+        "break",
+        "const",
+        "continue",
+        "else",
+        "for",
+        "function",
+        "if",
+        "import",
+        "let",
+        "loop",
+        "package",
+        "namespace",
+        "return",
+        "var",
+        "void",
+        "while",
+    }
+)
+_BINARY = {
+    "relation_lt": "<",
+    "relation_le": "<=",
+    "relation_gt": ">",
+    "relation_ge": ">=",
+    "relation_eq": "==",
+    "relation_ne": "!=",
+    "relation_in": "in",
+    "addition_add": "+",
+    "addition_sub": "-",
+    "multiplication_mul": "*",
+    "multiplication_div": "/",
+    "multiplication_mod": "%",
+}
+_LITERALS: dict[str, Callable[[str], object]] = {
+    "INT_LIT": literals.integer,
+    "UINT_LIT": literals.unsigned,
+    "FLOAT_LIT": float,
+    "STRING_LIT": literals.string,
+    "BYTES_LIT": literals.octets,
+    "BOOL_LIT": "true".__eq__,
+    "NULL_LIT": lambda _: None,
+}
+#: The magnitude of the smallest int; only right after a minus.
+_AFTER_MINUS_ONLY = 2**63
+
+
+class _Span(TypedDict):
+    start: int
+    end: int
+
+
+@cache
+def _grammar() -> Lark:
+    # cel-python caches one parser for the whole process, made for whichever runner came first;
+    # ours is its grammar with our own words, and safe to share between threads.
+    path = Path(celpy.celparser.__file__).with_name("cel.lark")
+    return Lark(
+        path.read_text("utf-8"),
+        parser="lalr",
+        start="expr",
+        lexer=Words,
+        propagate_positions=True,
+        maybe_placeholders=False,
+    )
+
+
+def parse(source: str, limits: Limits) -> ast.Node:
+    """The tree of a condition; raises CompileError where it is no CEL or crosses a limit."""
+    if len(source) > limits.length:
+        raise CompileError(
+            f"this condition has {len(source):,} characters, the limit is {limits.length:,}",
+            hint="give parts of it a name under let, or make them segments",
+            code="SF116",
+        )
+    try:
+        tree = _grammar().parse(source)
+    except UnexpectedToken as error:
+        raise _unexpected(source, error) from error
+    return _Builder(source, limits).build(tree)
+
+
+def _unexpected(source: str, error: UnexpectedToken) -> CompileError:
+    token = error.token
+    if token.type == "$END":
+        message = "the condition ends too early" if source.strip() else "the condition is empty"
+        return error_at(source, len(source.rstrip()), len(source), message)
+    start, end = token.start_pos or 0, token.end_pos or 0
+    before = source[:start].rstrip()
+    word = str(token)
+    if word == ">" and before.endswith("<"):
+        word, start = "<>", len(before) - 1
+    elif before == "not" or before.endswith((" not", "(not")):
+        word, start, end = "not", len(before) - 3, len(before)
+    return error_at(source, start, end, f"unexpected {word!r}", hint=HINTS.get(word, ""))
+
+
+def _span(tree: _Tree) -> _Span:
+    return {"start": tree.meta.start_pos, "end": tree.meta.end_pos}
+
+
+def _trees(tree: _Tree) -> list[_Tree]:
+    return cast("list[_Tree]", tree.children)
+
+
+def _unwrap(tree: _Tree) -> _Tree:
+    """The first tree below that is more than a level of precedence."""
+    while tree.data in _LEVELS and len(tree.children) == 1:
+        tree = _trees(tree)[0]
+    return tree
+
+
+class _Builder:
+    """Turns one parse tree into nodes; its recursion is bounded by the depth limit."""
+
+    def __init__(self, source: str, limits: Limits) -> None:
+        self._source = source
+        self._limits = limits
+        self._depth = 0
+
+    def build(self, tree: _Tree) -> ast.Node:
+        tree = _unwrap(tree)
+        self._depth += 1
+        if self._depth > self._limits.depth:
+            message = f"this condition nests deeper than {self._limits.depth} levels"
+            hint = "give parts of it a name under let, or make them segments"
+            raise self._error(tree, message, hint=hint, code="SF116")
+        try:
+            return _BUILD[tree.data](self, tree)
+        finally:
+            self._depth -= 1
+
+    def _error(
+        self, tree: _Tree, message: str, *, hint: str = "", code: str = "SF101"
+    ) -> CompileError:
+        meta = tree.meta
+        return error_at(self._source, meta.start_pos, meta.end_pos, message, hint=hint, code=code)
+
+    def conditional(self, tree: _Tree) -> ast.Node:
+        condition, then, otherwise = (self.build(part) for part in _trees(tree))
+        return ast.Conditional(condition=condition, then=then, otherwise=otherwise, **_span(tree))
+
+    def either(self, tree: _Tree) -> ast.Node:
+        return ast.Or(items=self._chain(tree), **_span(tree))
+
+    def both(self, tree: _Tree) -> ast.Node:
+        return ast.And(items=self._chain(tree), **_span(tree))
+
+    def _chain(self, tree: _Tree) -> tuple[ast.Node, ...]:
+        # A chain leans left in the grammar; walking it keeps a hundred alternatives one level.
+        data, parts = tree.data, []
+        while tree.data == data and len(tree.children) > 1:
+            tree, last = _trees(tree)
+            parts.append(last)
+        return tuple(self.build(part) for part in (tree, *reversed(parts)))
+
+    def binary(self, tree: _Tree) -> ast.Node:
+        left, right = _trees(tree)
+        return ast.Binary(
+            op=_BINARY[left.data],
+            left=self.build(_trees(left)[0]),
+            right=self.build(right),
+            **_span(tree),
+        )
+
+    def unary(self, tree: _Tree) -> ast.Node:
+        sign, operand = _trees(tree)
+        if sign.data == "unary_not":
+            return ast.Not(operand=self.build(operand), **_span(tree))
+        operand = _unwrap(operand)
+        if operand.data == "literal":
+            token = cast("Token", operand.children[0])
+            if token.type == "INT_LIT":
+                return ast.Literal(value=-self._value(operand), **_span(tree))  # type: ignore[operator]
+            if token.type == "FLOAT_LIT":
+                return ast.Literal(value=-float(token), **_span(tree))
+        return ast.Negate(operand=self.build(operand), **_span(tree))
+
+    def _value(self, tree: _Tree) -> object:
+        token = cast("Token", tree.children[0])
+        try:
+            return _LITERALS[token.type](str(token))
+        except ValueError as error:
+            raise self._error(tree, str(error)) from error
+
+    def literal(self, tree: _Tree) -> ast.Node:
+        value = self._value(tree)
+        if value.__class__ is int and value == _AFTER_MINUS_ONLY:
+            raise self._error(tree, literals.TOO_BIG)
+        return ast.Literal(value=value, **_span(tree))
+
+    def name(self, tree: _Tree) -> ast.Node:
+        name = str(tree.children[0])
+        if name in _RESERVED:
+            raise self._error(tree, f"{name!r} is a reserved word")
+        return ast.Ident(name=name, absolute=tree.data == "dot_ident", **_span(tree))
+
+    def call(self, tree: _Tree) -> ast.Node:
+        name, args = str(tree.children[0]), self._args(tree.children[1:])
+        return ast.Call(function=name, target=None, args=args, **_span(tree))
+
+    def member_call(self, tree: _Tree) -> ast.Node:
+        target, name, *rest = tree.children
+        return ast.Call(
+            function=str(name),
+            target=self.build(cast("_Tree", target)),
+            args=self._args(rest),
+            **_span(tree),
+        )
+
+    def _args(self, rest: list[Token | _Tree]) -> tuple[ast.Node, ...]:
+        return tuple(self.build(arg) for each in rest for arg in _trees(cast("_Tree", each)))
+
+    def select(self, tree: _Tree) -> ast.Node:
+        operand, token = tree.children
+        return ast.Select(
+            operand=self.build(cast("_Tree", operand)),
+            field=str(token),
+            field_start=cast("Token", token).start_pos or 0,
+            **_span(tree),
+        )
+
+    def index(self, tree: _Tree) -> ast.Node:
+        operand, key = (self.build(part) for part in _trees(tree))
+        return ast.Index(operand=operand, key=key, **_span(tree))
+
+    def message(self, tree: _Tree) -> ast.Node:
+        hint = "a map is written {'name': value}"
+        raise self._error(tree, "messages cannot be built here", hint=hint)
+
+    def parenthesised(self, tree: _Tree) -> ast.Node:
+        return self.build(_trees(tree)[0])
+
+    def listing(self, tree: _Tree) -> ast.Node:
+        return ast.ListLiteral(items=self._args(tree.children), **_span(tree))
+
+    def mapping(self, tree: _Tree) -> ast.Node:
+        parts = self._args(tree.children)
+        entries = tuple(zip(parts[::2], parts[1::2], strict=True))
+        return ast.MapLiteral(entries=entries, **_span(tree))
+
+
+_BUILD: dict[str, Callable[[_Builder, _Tree], ast.Node]] = {
+    "expr": _Builder.conditional,
+    "conditionalor": _Builder.either,
+    "conditionaland": _Builder.both,
+    "relation": _Builder.binary,
+    "addition": _Builder.binary,
+    "multiplication": _Builder.binary,
+    "unary": _Builder.unary,
+    "literal": _Builder.literal,
+    "ident": _Builder.name,
+    "dot_ident": _Builder.name,
+    "ident_arg": _Builder.call,
+    "dot_ident_arg": _Builder.call,
+    "member_dot": _Builder.select,
+    "member_dot_arg": _Builder.member_call,
+    "member_index": _Builder.index,
+    "member_object": _Builder.message,
+    "paren_expr": _Builder.parenthesised,
+    "list_lit": _Builder.listing,
+    "map_lit": _Builder.mapping,
+}
+#: Rules that, with a single child, only pass it on.
+_LEVELS = frozenset(
+    {
+        "expr",
+        "conditionalor",
+        "conditionaland",
+        "relation",
+        "addition",
+        "multiplication",
+        "unary",
+        "member",
+        "primary",
+    }
+)

@@ -1,0 +1,108 @@
+"""A compiled condition: runs the fast function, and the exact one only where that raised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from functools import cached_property, lru_cache
+from typing import Final
+
+from shopflow.domain.expression import Atom
+from shopflow.errors import CompileError, EvaluationError
+from shopflow.lang.cel import analysis, ast
+from shopflow.lang.cel.emit import ExactEmitter
+from shopflow.lang.cel.fast import FastEmitter
+from shopflow.lang.cel.limits import DEFAULT_LIMITS, Limits
+from shopflow.lang.cel.parse import parse
+from shopflow.lang.cel.resolve import Resolver
+from shopflow.lang.cel.runtime import CEL_ERRORS
+
+
+class NotConstant:
+    """The kind of NOT_CONSTANT."""
+
+    def __repr__(self) -> str:
+        return "NOT_CONSTANT"
+
+
+#: What Program.constant is when the condition reads a variable, or fails.
+NOT_CONSTANT: Final = NotConstant()
+
+
+class Program:
+    """A condition compiled once; immutable, so it may be shared between threads."""
+
+    def __init__(self, source: str, tree: ast.Node, limits: Limits) -> None:
+        self.source = source
+        self.tree = tree
+        self.reads: frozenset[tuple[str, ...]] = analysis.reads(tree)
+        self.atoms: tuple[Atom, ...] = analysis.atoms(tree)
+        self.is_constant = analysis.is_constant(tree)
+        self._iterations = limits.iterations
+        self._absorbs = analysis.absorbs(tree)
+        repeated = analysis.repeated_variables(tree)
+        self._fast = FastEmitter(limits.iterations, repeated).function(tree)
+
+    def __repr__(self) -> str:
+        return f"Program({self.source!r})"
+
+    def evaluate(self, bindings: Mapping[str, object]) -> object:
+        """The value over plain JSON bindings; raises EvaluationError where CEL has an error."""
+        try:
+            return self._fast(bindings)
+        except CEL_ERRORS as error:
+            if not self._absorbs:
+                raise _as_evaluation_error(error) from error
+        try:
+            return self._exact(bindings)
+        except CEL_ERRORS as error:
+            raise _as_evaluation_error(error) from error
+
+    @cached_property
+    def _exact(self) -> Callable[[object], object]:
+        # Most conditions never need it; compiling it twice in a race does no harm.
+        return ExactEmitter(self._iterations).function(self.tree)
+
+    @cached_property
+    def constant(self) -> object:
+        """The value when it reads no variable and does not fail, else NOT_CONSTANT."""
+        if not self.is_constant:
+            return NOT_CONSTANT
+        try:
+            return self.evaluate({})
+        except EvaluationError:
+            return NOT_CONSTANT
+
+
+def _as_evaluation_error(error: Exception) -> EvaluationError:
+    if isinstance(error, EvaluationError):
+        return error
+    if isinstance(error, KeyError):
+        return EvaluationError(f"nothing named {error.args[0]!r}" if error.args else "no such key")
+    return EvaluationError(str(error))
+
+
+def compile_expression(
+    source: str,
+    *,
+    container: str = "",
+    variables: Collection[str] = (),
+    limits: Limits = DEFAULT_LIMITS,
+) -> Program:
+    """The compiled condition; raises CompileError with its place.
+
+    ``variables`` need only name those with dots; ``container`` is the namespace names are in.
+    """
+    return _compiled(source, container, frozenset(variables), limits)
+
+
+@lru_cache(maxsize=16_384)
+def _compiled(source: str, container: str, variables: frozenset[str], limits: Limits) -> Program:
+    parsed = parse(source, limits)
+    resolver = Resolver(source, container=container, variables=variables, limits=limits)
+    tree = resolver.resolve(parsed)
+    try:
+        return Program(source, tree, limits)
+    except (RecursionError, MemoryError, SyntaxError) as error:
+        message = "this condition nests too deeply to be compiled"
+        hint = "give parts of it a name under let, or make them segments"
+        raise CompileError(message, length=len(source), hint=hint, code="SF116") from error
