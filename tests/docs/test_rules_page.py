@@ -1,0 +1,180 @@
+"""What the pages show of the rule language lints, and its tests pass: as a project of its own."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import yaml
+
+from shopflow.domain.workflow import Step
+
+REPO = Path(__file__).resolve().parents[2]
+BLOCK = re.compile(r"^ *```yaml ?(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+PLACES = {
+    "Project": "shopflow.yaml",
+    "Workflow": "rules/workflows/shown/{id}.yaml",
+    "WorkflowTest": "rules/tests/shown/{workflow}.test.yaml",
+    "Traits": "rules/traits.yaml",
+    "Segments": "rules/segments.yaml",
+    "ConsentPolicy": "rules/policies/consent.yaml",
+    "FrequencyCaps": "rules/policies/caps.yaml",
+    "QuietHours": "rules/policies/quiet-hours.yaml",
+    "Coupon": "rules/coupons/{id}.yaml",
+}
+#: An event with every field that the fragments read.
+SHOWN = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "type": "object",
+    "required": ["order_id", "cart_url", "starts_at", "total", "items"],
+    "properties": {
+        "order_id": {"type": "string"},
+        "cart_url": {"type": "string"},
+        "starts_at": {"type": "string", "format": "date-time"},
+        "total": {"type": "number"},
+        "items": {"type": "array", "maxItems": 100, "items": {"type": "object"}},
+    },
+}
+TEMPLATE = """---
+subject: "Bonjour"
+variables: [{variables}]
+---
+<mjml><mj-body><mj-section><mj-column><mj-text>Bonjour {shown}</mj-text></mj-column></mj-section>
+</mj-body></mjml>
+"""
+
+
+def blocks(page):
+    """The YAML blocks of a page, each with the word after `yaml`."""
+    return BLOCK.findall((REPO / page).read_text(encoding="utf-8"))
+
+
+def whole_files(page):
+    """Path -> text of every block that is a complete file."""
+    found = {}
+    for word, text in blocks(page):
+        if not word:
+            document = yaml.safe_load(text)
+            found[PLACES[document["kind"]].format(**document)] = text
+    return found
+
+
+def workflow_around(number, word, text):
+    """A complete workflow around a fragment."""
+    parts = {
+        "trigger": {"event": "example.shown"},
+        "exit_on": [{"id": "bought", "event": "order.placed", "outcome": "converted"}],
+        "steps": [{"id": "only", "end": "done"}],
+    }
+    shown = yaml.safe_load(text)
+    if word == "exits":
+        parts["exit_on"] = shown
+    else:
+        parts[word] = shown
+    head = {
+        "apiVersion": "shopflow/v1",
+        "kind": "Workflow",
+        "id": f"example-{number}",
+        "version": 1,
+        "title": "An example",
+        "owner": "docs",
+        "status": "draft",
+        "purpose": "service" if "template: payment" in text else "marketing",
+    }
+    return yaml.safe_dump({**head, **parts}, sort_keys=False)
+
+
+def docstring_examples():
+    """The YAML in the docstring of each step kind."""
+    return {
+        kind.__name__: textwrap.dedent(BLOCK.search(inspect.getdoc(kind) or "")[2])
+        for kind in get_args(Step)
+        if BLOCK.search(inspect.getdoc(kind) or "")
+    }
+
+
+def sends(node):
+    """Every send step below a node."""
+    if isinstance(node, dict):
+        if "template" in node:
+            yield node
+        for value in node.values():
+            yield from sends(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from sends(value)
+
+
+def templates_for(files):
+    """A template for each that the files name, with the variables that they give it."""
+    variables = {}
+    for text in files.values():
+        for send in sends(yaml.safe_load(text)):
+            variables.setdefault(send["template"], set()).update(send.get("with", {}))
+    return {
+        f"rules/templates/{name}/email.fr.mjml": TEMPLATE.format(
+            variables=", ".join(sorted(given)),
+            shown=" ".join(f"{{{{ {variable} }}}}" for variable in sorted(given)),
+        )
+        for name, given in variables.items()
+    }
+
+
+def shopflow(command, project):
+    ran = subprocess.run(
+        [Path(sys.executable).parent / "shopflow", command, "--project", project],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return ran.returncode, ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("page", ["docs/rules.md", "README.md"])
+def test_project_shown_on_a_page_lints_and_passes_its_tests(page, folder):
+    files = {**whole_files("docs/rules.md"), **whole_files(page)}
+    project = folder({**files, **templates_for(files)})
+    for command in ("lint", "test"):
+        code, output = shopflow(command, project)
+        assert code == 0, output
+
+
+def test_fragments_of_the_page_and_examples_of_the_steps_lint(folder):
+    fragments = [(word, text) for word, text in blocks("docs/rules.md") if word]
+    fragments += [("steps", text) for text in docstring_examples().values()]
+    files = {
+        path: text
+        for path, text in whole_files("docs/rules.md").items()
+        if not path.startswith(("rules/workflows/", "rules/tests/"))
+    }
+    for number, (word, text) in enumerate(fragments):
+        path = f"rules/workflows/shown/example-{number}.yaml"
+        files[path] = workflow_around(number, word, text)
+    files |= templates_for(files)
+    files["rules/events/example.shown.schema.json"] = json.dumps(SHOWN)
+    code, output = shopflow("lint", folder(files))
+    assert code == 0, output
+
+
+def test_every_step_kind_shows_an_example():
+    assert set(docstring_examples()) == {kind.__name__ for kind in get_args(Step)}
+
+
+def test_every_problem_code_has_a_heading():
+    codes = {
+        code
+        for path in (REPO / "shopflow").rglob("*.py")
+        for code in re.findall(r"\bSF\d{3}\b", path.read_text(encoding="utf-8"))
+    }
+    headings = re.findall(
+        r"^#+ (SF\d{3})\b", (REPO / "docs/rules.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert codes <= set(headings), "give them a heading in docs/rules.md"
+    assert headings == sorted(set(headings)), "in order, each once"
