@@ -62,6 +62,10 @@ class StoreError(ShopflowError):
     """Raised when the state cannot be read or written."""
 
 
+class Unstorable(StoreError):  # noqa: N818 - the name is the claim
+    """Raised when one value cannot be kept, by its size or content; only its input is at fault."""
+
+
 class Conflict(StoreError):  # noqa: N818 - the name is the claim
     """Raised when another reader took over this partition; nothing was written."""
 

@@ -1,0 +1,198 @@
+"""One batch of the memory store; locking and the way back are its state's."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import islice
+
+from shopflow.domain.customer import Customer
+from shopflow.domain.event import Event, Input
+from shopflow.domain.ids import CustomerId, MessageId
+from shopflow.domain.journal import Cancel, JournalEntry, LedgerEntry
+from shopflow.domain.message import Message
+from shopflow.store.delivery import CANCELLABLE
+from shopflow.store.memory_state import Row, State
+from shopflow.store.records import (
+    Arrival,
+    DeliveryState,
+    StatRow,
+    StoredDeadLetter,
+    StoredEvent,
+    StoredMessage,
+    Suppression,
+)
+from shopflow.store.tally import Tally, day_of
+
+
+class MemoryBatch:
+    """A `Batch` whose changes show at once and are undone when its block fails."""
+
+    def __init__(self, state: State, tally: Tally, stream: str | None) -> None:
+        self._state = state
+        self._tally = tally
+        self._stream = stream
+
+    def advance(self, position: str, read_to: datetime | None = None) -> None:
+        """See `Batch`."""
+        if self._stream is None:
+            raise ValueError("this batch reads no stream, so there is no cursor to move")
+        cursor = self._state.cursors[self._stream]
+        moved = replace(cursor, position=position, read_to=read_to or cursor.read_to)
+        self._state.put(self._state.cursors, self._stream, moved)
+
+    def accept_events(self, arrivals: Sequence[Arrival]) -> list[bool]:
+        """See `Batch`."""
+        state = self._state
+        news = []
+        for partition, event, raw in arrivals:
+            key = (day_of(event.occurred_at), partition, event.id)
+            news.append(key not in state.event_keys)
+            if news[-1]:
+                kept = _stored(partition, event, raw) if state.history else None
+                state.put(state.event_keys, key, kept)
+            self._tally.add_event(key[0], partition, new=news[-1])
+        return news
+
+    def dead_letter(
+        self,
+        reason: str,
+        *,
+        at: datetime,
+        raw: bytes = b"",
+        detail: str = "",
+        event: Event | None = None,
+    ) -> None:
+        """See `Batch`."""
+        letter = StoredDeadLetter(
+            seq=len(self._state.dead_letters) + 1,
+            at=at,
+            reason=reason,
+            detail=detail,
+            stream=self._stream or "",
+            event_id=event.id if event else None,
+            customer_id=event.concerns if event else None,
+            payload=raw.decode("utf-8", "backslashreplace"),
+        )
+        self._state.append(self._state.dead_letters, letter)
+        self._tally.add_dead_letter(letter)
+
+    def load(self, ids: Iterable[CustomerId]) -> dict[CustomerId, Customer]:
+        """See `Batch`."""
+        customers = self._state.customers
+        return {key: customers[key] for key in ids if key in customers}
+
+    def due(self, until: datetime, *, limit: int, partition: int | None = None) -> list[CustomerId]:
+        """See `Batch`."""
+        state = self._state
+        partitions = range(state.partitions) if partition is None else (partition,)
+        timers = heapq.merge(*(state.due(number, until, limit) for number in partitions))
+        return [customer_id for _, customer_id in islice(timers, limit)]
+
+    def take_inbox(
+        self, *, limit: int, partition: int | None = None
+    ) -> list[tuple[CustomerId, Input]]:
+        """See `Batch`."""
+        boxes = self._state.inbox if partition is None else [self._state.inbox[partition]]
+        first = heapq.nsmallest(limit, ((seq, box) for box in boxes for seq in box), key=_seq)
+        taken = (self._state.drop(box, seq) for seq, box in first)
+        return [entry for entry in taken if entry is not None]
+
+    def tell(self, to: CustomerId, what: Input) -> None:
+        """See `Batch`."""
+        self._state.tell(to, what)
+
+    def save(self, customers: Iterable[Customer]) -> None:
+        """See `Batch`."""
+        for customer in customers:
+            self._state.put_customer(customer)
+
+    def journal(self, entries: Sequence[JournalEntry]) -> None:
+        """See `Batch`."""
+        for entry in entries:
+            self._tally.add_entry(entry)
+            if self._state.history:
+                self._state.append(self._state.journal, entry)
+
+    def queue(self, messages: Sequence[Message]) -> None:
+        """See `Batch`."""
+        for message in messages:
+            if message.id not in self._state.rows:
+                self._state.put_row(_queued(message))
+
+    def requeue(self, messages: Sequence[Message]) -> None:
+        """See `Batch`."""
+        for message in messages:
+            row = self._state.rows.get(message.id)
+            if row is not None and row.stored.state is DeliveryState.RETURNED:
+                kept = replace(
+                    _queued(message).stored,
+                    attempts=row.stored.attempts,
+                    uncertain=row.stored.uncertain,
+                )
+                self._state.put_row(Row(stored=kept))
+
+    def cancel(self, cancels: Sequence[Cancel]) -> set[MessageId]:
+        """See `Batch`."""
+        stopped = set()
+        for cancel in cancels:
+            row = self._state.rows.get(cancel.message_id)
+            if row is not None and row.stored.state in CANCELLABLE:
+                at = row.stored.changed_at
+                self._state.move(row, DeliveryState.DROPPED, at, cancel.reason)
+                stopped.add(cancel.message_id)
+        return stopped
+
+    def ledger(self, entries: Sequence[LedgerEntry]) -> None:
+        """See `Batch`."""
+        for entry in entries:
+            self._state.append(self._state.ledger, entry)
+
+    def suppress(self, suppressions: Sequence[Suppression]) -> None:
+        """See `Batch`."""
+        for suppression in suppressions:
+            key = (suppression.hash, suppression.channel)
+            self._state.put(self._state.suppressions, key, suppression)
+
+    def count_stats(self, rows: Iterable[StatRow]) -> None:
+        """See `Batch`."""
+        self._tally.add_rows(rows)
+
+    def save_products(self, products: Mapping[str, Mapping[str, object]], at: datetime) -> None:
+        """See `Batch`."""
+        table = self._state.products
+        for sku, product in products.items():
+            if sku not in table or table[sku][0] <= at:
+                self._state.put(table, sku, (at, dict(product)))
+
+    def set_occurrence(self, schedule: str, at: datetime) -> None:
+        """See `Batch`."""
+        self._state.put(self._state.occurrences, schedule, at)
+
+
+def _seq(place: tuple[int, object]) -> int:
+    return place[0]
+
+
+def _queued(message: Message) -> Row:
+    return Row(
+        stored=StoredMessage(
+            message=message,
+            state=DeliveryState.QUEUED,
+            next_attempt_at=message.decided_at,
+            changed_at=message.decided_at,
+        )
+    )
+
+
+def _stored(partition: int, event: Event, raw: bytes) -> StoredEvent:
+    return StoredEvent(
+        id=event.id,
+        type=event.type,
+        partition=partition,
+        occurred_at=event.occurred_at,
+        customer_id=event.concerns,
+        payload=raw.decode(),
+    )

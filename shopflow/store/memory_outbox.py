@@ -1,0 +1,175 @@
+"""The delivery side of the memory store."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from shopflow.domain.event import DeliveryReport, Outcome
+from shopflow.domain.ids import MessageId
+from shopflow.store.delivery import AFTER, IN_HAND, OPEN, covered, rank
+from shopflow.store.memory_state import Row, State
+from shopflow.store.records import (
+    PENDING,
+    DeliveryState,
+    LeasedMessage,
+    Recovered,
+    Retry,
+    Settled,
+)
+
+
+class MemoryOutbox:
+    """An `Outbox` over dicts."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def lease(
+        self, channel: str, *, limit: int, now: datetime, owner: str, lease_for: timedelta
+    ) -> list[LeasedMessage]:
+        """See `Outbox`."""
+        state = self._state
+        with state.changing():
+            scopes = set(state.pauses)
+            ready = (
+                row
+                for row in state.queued.values()
+                if row.stored.message.channel == channel
+                and row.stored.next_attempt_at is not None
+                and row.stored.next_attempt_at <= now
+                and not covered(row.stored.message, scopes)
+            )
+            chosen = heapq.nsmallest(limit, ready, key=_order)
+            for row in chosen:
+                stored = replace(row.stored, state=DeliveryState.LEASED, changed_at=now)
+                state.put_row(Row(stored=stored, owner=owner, lease_until=now + lease_for))
+        return [
+            LeasedMessage(
+                message=row.stored.message,
+                attempt=row.stored.attempts + 1,
+                uncertain=row.stored.uncertain,
+            )
+            for row in chosen
+        ]
+
+    def start_attempt(
+        self, ids: Sequence[MessageId], *, owner: str, now: datetime
+    ) -> set[MessageId]:
+        """See `Outbox`."""
+        state = self._state
+        with state.changing():
+            mine = [
+                row
+                for row in map(state.rows.get, ids)
+                if row is not None
+                and row.owner == owner
+                and row.stored.state is DeliveryState.LEASED
+            ]
+            for row in mine:
+                begun = replace(
+                    row.stored,
+                    state=DeliveryState.ATTEMPTED,
+                    attempts=row.stored.attempts + 1,
+                    changed_at=now,
+                )
+                state.put_row(replace(row, stored=begun))
+        return {row.stored.message.id for row in mine}
+
+    def record(
+        self, *, owner: str, settled: Sequence[Settled] = (), retries: Sequence[Retry] = ()
+    ) -> set[MessageId]:
+        """See `Outbox`."""
+        changed = set()
+        with self._state.changing() as tally:
+            for word in settled:
+                if self._settle(owner, word):
+                    tally.add_settled(word)
+                    changed.add(word.report.message.id)
+            for retry in retries:
+                if self._retry(owner, retry):
+                    changed.add(retry.message_id)
+        return changed
+
+    def recover(
+        self, *, now: datetime, resend: Collection[str], owner: str | None = None
+    ) -> Recovered:
+        """See `Outbox`."""
+        state = self._state
+        requeued, resent, held = 0, [], []
+        with state.changing() as tally:
+            for row in list(state.rows.values()):
+                if row.lease_until is None or (row.lease_until > now and row.owner != owner):
+                    continue
+                message = row.stored.message
+                if row.stored.state is DeliveryState.LEASED:
+                    state.move(row, DeliveryState.QUEUED, now)
+                    requeued += 1
+                    continue
+                doubtful = replace(
+                    row, stored=replace(row.stored, uncertain=row.stored.uncertain + 1)
+                )
+                if message.channel in resend:
+                    resent.append(state.move(doubtful, DeliveryState.QUEUED, now).stored)
+                else:
+                    held.append(state.move(doubtful, DeliveryState.UNCERTAIN, now).stored)
+                    report = DeliveryReport(message=message, outcome=Outcome.UNCERTAIN, at=now)
+                    state.tell(message.customer_id, report)
+                    tally.add_settled(Settled(report=report))
+        return Recovered(requeued=requeued, resent=tuple(resent), held=tuple(held))
+
+    def pending(self) -> int:
+        """See `Outbox`."""
+        with self._state.lock:
+            return sum(row.stored.state in PENDING for row in self._state.rows.values())
+
+    def next_attempt_at(self) -> datetime | None:
+        """See `Outbox`."""
+        with self._state.lock:
+            times = (row.stored.next_attempt_at for row in self._state.queued.values())
+            return min((at for at in times if at is not None), default=None)
+
+    def _settle(self, owner: str, word: Settled) -> bool:
+        report = word.report
+        row = self._state.rows.get(report.message.id)
+        if row is None or not _may_settle(row, owner, report.outcome):
+            return False
+        moved = self._state.move(row, AFTER[report.outcome], report.at, report.reason)
+        doubt = int(report.outcome is Outcome.UNCERTAIN)
+        final = replace(
+            moved.stored,
+            provider_id=word.provider_id,
+            uncertain=moved.stored.uncertain + doubt,
+            next_attempt_at=None,
+        )
+        self._state.put_row(Row(stored=final))
+        self._state.tell(report.message.customer_id, report)
+        return True
+
+    def _retry(self, owner: str, retry: Retry) -> bool:
+        row = self._state.rows.get(retry.message_id)
+        if row is None or not _held_by(row, owner):
+            return False
+        moved = self._state.move(
+            row, DeliveryState.QUEUED, row.stored.changed_at, retry.reason
+        ).stored
+        later = replace(
+            moved, next_attempt_at=retry.at, uncertain=moved.uncertain + retry.uncertain
+        )
+        self._state.put_row(Row(stored=later))
+        return True
+
+
+def _order(row: Row) -> tuple[int, datetime, MessageId]:
+    message = row.stored.message
+    return rank(message), message.decided_at, message.id
+
+
+def _held_by(row: Row, owner: str) -> bool:
+    return row.stored.state in IN_HAND and row.owner == owner
+
+
+def _may_settle(row: Row, owner: str, outcome: Outcome) -> bool:
+    return _held_by(row, owner) or (outcome is Outcome.ACCEPTED and row.stored.state in OPEN)

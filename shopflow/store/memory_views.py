@@ -1,0 +1,191 @@
+"""What can be read of the memory store outside of a batch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from shopflow.domain.customer import Customer
+from shopflow.domain.ids import CustomerId, EventId
+from shopflow.domain.journal import JournalEntry
+from shopflow.store.memory_state import State
+from shopflow.store.records import (
+    DeliveryState,
+    Pause,
+    StatRow,
+    StatusReport,
+    StoredDeadLetter,
+    StoredEvent,
+    StoredMessage,
+    StoredRuleset,
+    Suppression,
+    Timeline,
+)
+from shopflow.store.tally import results_by_workflow, stat_row
+
+#: How many messages in doubt a status lists.
+UNCERTAIN_SHOWN = 100
+
+
+class MemoryViews:
+    """`Views` over dicts and lists."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def status(self) -> StatusReport:
+        """See `Views`."""
+        state = self._state
+        with state.lock:
+            events, workflows = results_by_workflow(self.stats())
+            return StatusReport(
+                events=events,
+                customers=len(state.customers),
+                inbox=sum(map(len, state.inbox)),
+                messages=Counter(row.stored.state for row in state.rows.values()),
+                workflows=workflows,
+                dead_letters=Counter(letter.reason for letter in state.dead_letters),
+                cursors=tuple(sorted(state.cursors.values(), key=lambda cursor: cursor.stream)),
+                uncertain=tuple(
+                    stored for stored in self._newest_messages() if stored.uncertain > 0
+                )[:UNCERTAIN_SHOWN],
+                pauses=tuple(self.pauses()),
+            )
+
+    def customer(self, customer_id: CustomerId) -> Customer | None:
+        """See `Views`."""
+        return self._state.customers.get(customer_id)
+
+    def customers(self, ids: Iterable[CustomerId]) -> dict[CustomerId, Customer]:
+        """See `Views`."""
+        with self._state.lock:
+            customers = self._state.customers
+            return {key: customers[key] for key in ids if key in customers}
+
+    def next_due_at(self, partition: int | None = None) -> datetime | None:
+        """See `Views`."""
+        state = self._state
+        with state.lock:
+            partitions = range(state.partitions) if partition is None else (partition,)
+            first = (timer for number in partitions for timer in state.due(number, None, 1))
+            return min((at for at, _ in first), default=None)
+
+    def timeline(self, customer_id: CustomerId) -> Timeline:
+        """See `Views`."""
+        state = self._state
+        with state.lock:
+            return Timeline(
+                events=tuple(
+                    sorted(
+                        (
+                            event
+                            for event in state.event_keys.values()
+                            if event is not None and event.customer_id == customer_id
+                        ),
+                        key=lambda event: event.occurred_at,
+                    )
+                ),
+                journal=tuple(
+                    sorted(
+                        (entry for entry in state.journal if entry.customer_id == customer_id),
+                        key=lambda entry: entry.at,
+                    )
+                ),
+                messages=tuple(
+                    sorted(
+                        (
+                            row.stored
+                            for row in state.rows.values()
+                            if row.stored.message.customer_id == customer_id
+                        ),
+                        key=lambda stored: (stored.message.decided_at, stored.message.id),
+                    )
+                ),
+            )
+
+    def event(self, event_id: EventId) -> StoredEvent | None:
+        """See `Views`."""
+        with self._state.lock:
+            found = [
+                event
+                for event in self._state.event_keys.values()
+                if event is not None and event.id == event_id
+            ]
+            return max(found, key=lambda event: event.occurred_at, default=None)
+
+    def journal_of_event(self, event_id: EventId) -> list[JournalEntry]:
+        """See `Views`."""
+        with self._state.lock:
+            return [entry for entry in self._state.journal if entry.event_id == event_id]
+
+    def messages(
+        self,
+        *,
+        state: DeliveryState | None = None,
+        workflow: str | None = None,
+        limit: int = 100,
+    ) -> list[StoredMessage]:
+        """See `Views`."""
+        with self._state.lock:
+            return [
+                stored
+                for stored in self._newest_messages()
+                if state in {None, stored.state} and workflow in {None, stored.message.workflow}
+            ][:limit]
+
+    def dead_letters(
+        self, *, reason: str | None = None, limit: int = 100
+    ) -> list[StoredDeadLetter]:
+        """See `Views`."""
+        with self._state.lock:
+            letters = reversed(self._state.dead_letters)
+            return [letter for letter in letters if reason in {None, letter.reason}][:limit]
+
+    def stats(self) -> list[StatRow]:
+        """See `Views`."""
+        with self._state.lock:
+            return [stat_row(key, sums) for key, sums in sorted(self._state.stats.items())]
+
+    def products(self) -> dict[str, Mapping[str, object]]:
+        """See `Views`."""
+        with self._state.lock:
+            return {sku: product for sku, (_, product) in self._state.products.items()}
+
+    def suppressions(self, hashes: Iterable[str]) -> list[Suppression]:
+        """See `Views`."""
+        wanted = set(hashes)
+        with self._state.lock:
+            found = [entry for key, entry in self._state.suppressions.items() if key[0] in wanted]
+        return sorted(found, key=lambda entry: (entry.hash, entry.channel))
+
+    def occurrences(self) -> dict[str, datetime]:
+        """See `Views`."""
+        with self._state.lock:
+            return dict(self._state.occurrences)
+
+    def pauses(self) -> list[Pause]:
+        """See `Views`."""
+        with self._state.lock:
+            return [pause for _, pause in sorted(self._state.pauses.items())]
+
+    def rulesets(self) -> list[StoredRuleset]:
+        """See `Views`."""
+        with self._state.lock:
+            every = self._state.rulesets.values()
+            return sorted(every, key=lambda ruleset: ruleset.deployed_at, reverse=True)
+
+    def retained_workflows(self) -> dict[str, object]:
+        """See `Views`."""
+        return {
+            digest: workflow
+            for ruleset in reversed(self.rulesets())
+            for digest, workflow in ruleset.workflows.items()
+        }
+
+    def _newest_messages(self) -> list[StoredMessage]:
+        return sorted(
+            (row.stored for row in self._state.rows.values()),
+            key=lambda stored: (stored.message.decided_at, stored.message.id),
+            reverse=True,
+        )
