@@ -14,6 +14,7 @@ from typing import get_args
 import pytest
 import yaml
 
+import shopflow
 from shopflow.domain.workflow import Step
 
 REPO = Path(__file__).resolve().parents[2]
@@ -127,7 +128,7 @@ def templates_for(files):
     }
 
 
-def shopflow(command, project):
+def run(command, project):
     ran = subprocess.run(
         [Path(sys.executable).parent / "shopflow", command, "--project", project],
         capture_output=True,
@@ -142,7 +143,7 @@ def test_project_shown_on_a_page_lints_and_passes_its_tests(page, folder):
     files = {**whole_files("docs/rules.md"), **whole_files(page)}
     project = folder({**files, **templates_for(files)})
     for command in ("lint", "test"):
-        code, output = shopflow(command, project)
+        code, output = run(command, project)
         assert code == 0, output
 
 
@@ -159,7 +160,7 @@ def test_fragments_of_the_page_and_examples_of_the_steps_lint(folder):
         files[path] = workflow_around(number, word, text)
     files |= templates_for(files)
     files["rules/events/example.shown.schema.json"] = json.dumps(SHOWN)
-    code, output = shopflow("lint", folder(files))
+    code, output = run("lint", folder(files))
     assert code == 0, output
 
 
@@ -170,7 +171,7 @@ def test_every_step_kind_shows_an_example():
 def test_every_problem_code_has_a_heading():
     codes = {
         code
-        for path in (REPO / "shopflow").rglob("*.py")
+        for path in Path(shopflow.__file__).parent.rglob("*.py")
         for code in re.findall(r"\bSF\d{3}\b", path.read_text(encoding="utf-8"))
     }
     headings = re.findall(
