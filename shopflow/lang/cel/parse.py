@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -63,6 +64,9 @@ _LITERALS: dict[str, Callable[[str], object]] = {
     "BOOL_LIT": "true".__eq__,
     "NULL_LIT": lambda _: None,
 }
+#: Rules that end with a bracket.
+_CLOSED = frozenset({"ident_arg", "dot_ident_arg", "member_dot_arg", "member_index"})
+_CLOSING = re.compile(r"[\s(]*[)\]]")
 #: The magnitude of the smallest int; only right after a minus.
 _AFTER_MINUS_ONLY = 2**63
 
@@ -82,7 +86,7 @@ def _grammar() -> Lark:
         parser="lalr",
         start="expr",
         lexer=Words,
-        propagate_positions=True,
+        propagate_positions=False,
         maybe_placeholders=False,
     )
 
@@ -117,8 +121,15 @@ def _unexpected(source: str, error: UnexpectedToken) -> CompileError:
     return error_at(source, start, end, f"unexpected {word!r}", hint=HINTS.get(word, ""))
 
 
-def _span(tree: _Tree) -> _Span:
-    return {"start": tree.meta.start_pos, "end": tree.meta.end_pos}
+def _edge(tree: _Tree, side: int) -> Token | None:
+    """The first (0) or last (-1) word in a tree; brackets and operators are not in it."""
+    waiting: list[Token | _Tree] = [tree]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Token):
+            return part
+        waiting += part.children if side else part.children[::-1]
+    return None
 
 
 def _trees(tree: _Tree) -> list[_Tree]:
@@ -155,18 +166,27 @@ class _Builder:
     def _error(
         self, tree: _Tree, message: str, *, hint: str = "", code: str = "SF101"
     ) -> CompileError:
-        meta = tree.meta
-        return error_at(self._source, meta.start_pos, meta.end_pos, message, hint=hint, code=code)
+        return error_at(self._source, **self._span(tree), message=message, hint=hint, code=code)
+
+    def _span(self, tree: _Tree) -> _Span:
+        # Asking lark for positions would make parsing half as slow again.
+        first, last = _edge(tree, 0), _edge(tree, -1)
+        start, end = (first and first.start_pos) or 0, (last and last.end_pos) or 0
+        if tree.data in _CLOSED and (closing := _CLOSING.match(self._source, end)):
+            end = closing.end()
+        return {"start": start, "end": end}
 
     def conditional(self, tree: _Tree) -> ast.Node:
         condition, then, otherwise = (self.build(part) for part in _trees(tree))
-        return ast.Conditional(condition=condition, then=then, otherwise=otherwise, **_span(tree))
+        return ast.Conditional(
+            condition=condition, then=then, otherwise=otherwise, **self._span(tree)
+        )
 
     def either(self, tree: _Tree) -> ast.Node:
-        return ast.Or(items=self._chain(tree), **_span(tree))
+        return ast.Or(items=self._chain(tree), **self._span(tree))
 
     def both(self, tree: _Tree) -> ast.Node:
-        return ast.And(items=self._chain(tree), **_span(tree))
+        return ast.And(items=self._chain(tree), **self._span(tree))
 
     def _chain(self, tree: _Tree) -> tuple[ast.Node, ...]:
         # A chain leans left in the grammar; walking it keeps a hundred alternatives one level.
@@ -182,21 +202,21 @@ class _Builder:
             op=_BINARY[left.data],
             left=self.build(_trees(left)[0]),
             right=self.build(right),
-            **_span(tree),
+            **self._span(tree),
         )
 
     def unary(self, tree: _Tree) -> ast.Node:
         sign, operand = _trees(tree)
         if sign.data == "unary_not":
-            return ast.Not(operand=self.build(operand), **_span(tree))
+            return ast.Not(operand=self.build(operand), **self._span(tree))
         operand = _unwrap(operand)
         if operand.data == "literal":
             token = cast("Token", operand.children[0])
             if token.type == "INT_LIT":
-                return ast.Literal(value=-self._value(operand), **_span(tree))  # type: ignore[operator]
+                return ast.Literal(value=-self._value(operand), **self._span(tree))  # type: ignore[operator]
             if token.type == "FLOAT_LIT":
-                return ast.Literal(value=-float(token), **_span(tree))
-        return ast.Negate(operand=self.build(operand), **_span(tree))
+                return ast.Literal(value=-float(token), **self._span(tree))
+        return ast.Negate(operand=self.build(operand), **self._span(tree))
 
     def _value(self, tree: _Tree) -> object:
         token = cast("Token", tree.children[0])
@@ -209,17 +229,17 @@ class _Builder:
         value = self._value(tree)
         if value.__class__ is int and value == _AFTER_MINUS_ONLY:
             raise self._error(tree, literals.TOO_BIG)
-        return ast.Literal(value=value, **_span(tree))
+        return ast.Literal(value=value, **self._span(tree))
 
     def name(self, tree: _Tree) -> ast.Node:
         name = str(tree.children[0])
         if name in _RESERVED:
             raise self._error(tree, f"{name!r} is a reserved word")
-        return ast.Ident(name=name, absolute=tree.data == "dot_ident", **_span(tree))
+        return ast.Ident(name=name, absolute=tree.data == "dot_ident", **self._span(tree))
 
     def call(self, tree: _Tree) -> ast.Node:
         name, args = str(tree.children[0]), self._args(tree.children[1:])
-        return ast.Call(function=name, target=None, args=args, **_span(tree))
+        return ast.Call(function=name, target=None, args=args, **self._span(tree))
 
     def member_call(self, tree: _Tree) -> ast.Node:
         target, name, *rest = tree.children
@@ -227,7 +247,7 @@ class _Builder:
             function=str(name),
             target=self.build(cast("_Tree", target)),
             args=self._args(rest),
-            **_span(tree),
+            **self._span(tree),
         )
 
     def _args(self, rest: list[Token | _Tree]) -> tuple[ast.Node, ...]:
@@ -239,12 +259,12 @@ class _Builder:
             operand=self.build(cast("_Tree", operand)),
             field=str(token),
             field_start=cast("Token", token).start_pos or 0,
-            **_span(tree),
+            **self._span(tree),
         )
 
     def index(self, tree: _Tree) -> ast.Node:
         operand, key = (self.build(part) for part in _trees(tree))
-        return ast.Index(operand=operand, key=key, **_span(tree))
+        return ast.Index(operand=operand, key=key, **self._span(tree))
 
     def message(self, tree: _Tree) -> ast.Node:
         hint = "a map is written {'name': value}"
@@ -254,12 +274,12 @@ class _Builder:
         return self.build(_trees(tree)[0])
 
     def listing(self, tree: _Tree) -> ast.Node:
-        return ast.ListLiteral(items=self._args(tree.children), **_span(tree))
+        return ast.ListLiteral(items=self._args(tree.children), **self._span(tree))
 
     def mapping(self, tree: _Tree) -> ast.Node:
         parts = self._args(tree.children)
         entries = tuple(zip(parts[::2], parts[1::2], strict=True))
-        return ast.MapLiteral(entries=entries, **_span(tree))
+        return ast.MapLiteral(entries=entries, **self._span(tree))
 
 
 _BUILD: dict[str, Callable[[_Builder, _Tree], ast.Node]] = {
