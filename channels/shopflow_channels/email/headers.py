@@ -10,8 +10,8 @@ import idna
 
 #: A line of a header may be this long, RFC 5322 asks for 78 without its line end.
 _LINE = 76
-#: Bytes of text per encoded word, so that `=?utf-8?b?…?=` stays within 75 characters.
-_WORD_BYTES = 45
+#: What `=?utf-8?b?…?=` costs besides its text.
+_WRAPPING = 12
 #: A word without a space that is longer than this cannot be folded and is encoded instead.
 _LONGEST_PLAIN_WORD = 70
 
@@ -44,7 +44,7 @@ def mailbox(display_name: str, address: str) -> str:
         if not _QUOTABLE.fullmatch(name):
             name = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
     else:
-        name = _encoded_words(name)
+        name = _encoded_words(name, len("Reply-To: "))
     return f"{name}\r\n <{address}>" if "\r\n" in name else f"{name} <{address}>"
 
 
@@ -71,7 +71,7 @@ def checked_address(address: str) -> str:
 
 def _folded(text: str, used: int) -> str:
     if not _PLAIN.fullmatch(text) or "=?" in text or _has_long_word(text):
-        return _encoded_words(text)
+        return _encoded_words(text, used)
     if used + len(text) <= _LINE:
         return text
     lines, line = [], ""
@@ -90,13 +90,13 @@ def _has_long_word(text: str) -> bool:
     )
 
 
-def _encoded_words(text: str) -> str:
-    words, chunk = [], b""
+def _encoded_words(text: str, used: int) -> str:
+    words, chunk, room = [], b"", (_LINE - _WRAPPING - used) // 4 * 3
     for char in text:
         encoded = char.encode()
-        if len(chunk) + len(encoded) > _WORD_BYTES:
+        if chunk and len(chunk) + len(encoded) > room:
             words.append(chunk)
-            chunk = b""
+            chunk, room = b"", (_LINE - _WRAPPING - 1) // 4 * 3
         chunk += encoded
     words.append(chunk)
     return "\r\n ".join(f"=?utf-8?b?{b64encode(word).decode('ascii')}?=" for word in words)
