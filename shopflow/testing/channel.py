@@ -127,11 +127,12 @@ async def _in_use(subject: Subject) -> list[str]:
     found += _quiet(subject, pairs)
     if await _sent(channel, []):
         found.append("a receipt for a message that was never given")
-    found += await _stops_when_told(channel, batch)
     if subject.keys is not None:
         found += await _passes_the_key_on(channel, subject, subject.keys)
     if channel.needs_address:
         found += await _refuses_bad_addresses(channel, subject)
+    # Last: a receiver may note what was under way some time after it was stopped.
+    found += await _stops_when_told(channel, batch)
     await channel.aclose()
     await channel.aclose()
     return found
