@@ -169,9 +169,10 @@ def test_every_step_kind_shows_an_example():
 
 
 def test_every_problem_code_has_a_heading():
+    modules = Path(shopflow.__file__).parent.rglob("*.py")
     codes = {
         code
-        for path in Path(shopflow.__file__).parent.rglob("*.py")
+        for path in [*modules, *(REPO / "schemas/v1").glob("*.json")]
         for code in re.findall(r"\bSF\d{3}\b", path.read_text(encoding="utf-8"))
     }
     headings = re.findall(
