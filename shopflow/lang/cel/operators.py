@@ -44,7 +44,7 @@ def equals(left: object, right: object) -> bool:
 
 def _maps_equal(left: dict[object, object], right: dict[object, object]) -> bool:
     return len(left) == len(right) and all(
-        contains(key, right) and equals(value, right[key]) for key, value in left.items()
+        has_key(right, key) and equals(value, right[key]) for key, value in left.items()
     )
 
 
@@ -114,9 +114,8 @@ def contains(element: object, container: object) -> bool:
         if element.__class__ is str:
             return element in container
         return any(equals(element, each) for each in container)
-    if isinstance(container, dict):
-        hashable = isinstance(element, (str, int, float))
-        return hashable and has_key(container, element)
+    if isinstance(container, dict) and isinstance(element, (str, int, float)):
+        return has_key(container, element)
     raise no_overload("in", element, container)
 
 

@@ -62,7 +62,7 @@ def parse_duration(text: str) -> timedelta:
         scale = _UNIT_NANOS[unit]
         nanos += int(whole or "0") * scale
         nanos += int((decimals or "0")[:18]) * scale // 10 ** min(len(decimals or "0"), 18)
-    if position < len(body) or not (position or body == "0"):
+    if body != "0" and not 0 < position == len(body):
         raise ValueError(f"{text!r} is no duration such as 1h30m (units h, m, s, ms, us, ns)")
     return duration_of(-nanos if text.startswith("-") else nanos)
 
