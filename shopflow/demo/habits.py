@@ -20,6 +20,8 @@ class Chance(float):
 
 #: Came before the month that is simulated.
 KNOWN_BEFORE = Chance(0.5)
+#: The shop knows them by a cookie only, until they say who they are.
+COMES_UNKNOWN = Chance(0.3)
 FRENCH = Chance(0.72)
 PAYS_BY_TRANSFER = Chance(0.12)
 #: A first visit ends with an account or the newsletter.

@@ -51,11 +51,19 @@ class _Visitor:
     """What the shop remembers of one person between two visits."""
 
     person: Person
-    registered: bool = False
+    #: Known by a cookie only; events name the visitor and not the customer.
+    anonymous: bool = False
+    #: Has left an address.
     known: bool = False
     cart: dict[Product, int] = field(default_factory=dict)
     carts: int = 0
     visits: int = 0
+
+    @property
+    def ids(self) -> dict[str, str]:
+        if self.anonymous:
+            return {"anonymous_id": f"a-{self.person.id[2:]}"}
+        return {"customer_id": self.person.id}
 
     @property
     def cart_id(self) -> str:
@@ -72,15 +80,15 @@ class _Shop:
     def __init__(self, rng: Random, end: datetime) -> None:
         self._rng = rng
         self._end = end
-        self._agenda: list[
-            tuple[datetime, int, _Visitor, tuple[str, dict[str, object]] | None]
-        ] = []
+        #: What is to be told, or None for a visit, whose events are planned when it begins.
+        self._agenda: list[tuple[datetime, int, _Visitor, dict[str, object] | None]] = []
         self._entries = count()
         self._orders = count(10001)
 
     def expect(self, person: Person, moment: datetime) -> None:
         """The person's first visit falls on that day."""
-        self._plan(at_some_hour(moment, VISITING, self._rng), _Visitor(person))
+        visitor = _Visitor(person, anonymous=habits.COMES_UNKNOWN.falls(self._rng))
+        self._plan(at_some_hour(moment, VISITING, self._rng), visitor)
 
     def events(self) -> Iterator[dict[str, object]]:
         """All events up to the end, oldest first."""
@@ -90,21 +98,26 @@ class _Shop:
             if event is None:
                 self._visit(visitor, at)
                 continue
-            event_type, data = event
-            yield {
-                "id": f"demo-{next(told):07}",
-                "type": event_type,
-                "occurred_at": f"{at:%Y-%m-%dT%H:%M:%SZ}",
-                "customer_id": visitor.person.id,
-                "data": data,
-            }
+            at_text = f"{at:%Y-%m-%dT%H:%M:%SZ}"
+            yield {"id": f"demo-{next(told):07}", "occurred_at": at_text, **event}
 
     def _plan(
-        self, at: datetime, visitor: _Visitor, event: tuple[str, dict[str, object]] | None = None
+        self, at: datetime, visitor: _Visitor, event: dict[str, object] | None = None
     ) -> None:
-        """Without an event the entry is a visit, whose own events are planned when it begins."""
         if at <= self._end:
             heappush(self._agenda, (at, next(self._entries), visitor, event))
+
+    def _tell(
+        self, at: datetime, visitor: _Visitor, event_type: str, data: dict[str, object]
+    ) -> None:
+        self._plan(at, visitor, {"type": event_type, **visitor.ids, "data": data})
+
+    def _identify(self, visitor: _Visitor, now: datetime) -> None:
+        """The visitor says who they are: what was seen under the cookie is theirs."""
+        if visitor.anonymous:
+            ids = {**visitor.ids, "customer_id": visitor.person.id}
+            self._plan(now, visitor, {"type": "customer.identified", **ids, "data": dict(ids)})
+            visitor.anonymous = False
 
     def _visit(self, visitor: _Visitor, at: datetime) -> None:
         rng = self._rng
@@ -114,7 +127,7 @@ class _Shop:
             "locale": visitor.person.locale,
         }
         device = rng.choices(("phone", "desktop", "tablet"), (62, 32, 6))[0]
-        self._plan(at, visitor, ("site.visited", arrival | {"device": device}))
+        self._tell(at, visitor, "site.visited", arrival | {"device": device})
         now = self._look_around(visitor, at)
         if visitor.visits == 1:
             now = self._introduce(visitor, now)
@@ -134,13 +147,13 @@ class _Shop:
         if habits.SEARCHES.falls(rng):
             words = rng.choice(ASSORTMENT).name(visitor.person.locale).lower()
             now += timedelta(seconds=rng.randint(5, 40))
-            self._plan(now, visitor, ("search.performed", session | {"query": words, "results": 3}))
+            self._tell(now, visitor, "search.performed", session | {"query": words, "results": 3})
         for _ in range(1 + min(7, int(rng.expovariate(0.65)))):
             near = [product for product in ASSORTMENT if product.category == shelf]
             product = rng.choice(near if habits.STAYS_ON_SHELF.falls(rng) else ASSORTMENT)
             now += timedelta(seconds=rng.randint(15, 200))
-            self._plan(
-                now, visitor, ("product.viewed", product.told(visitor.person.locale) | session)
+            self._tell(
+                now, visitor, "product.viewed", product.told(visitor.person.locale) | session
             )
             if habits.ADDS_TO_CART.falls(rng):
                 now += timedelta(seconds=rng.randint(5, 60))
@@ -152,7 +165,7 @@ class _Shop:
             visitor.carts += 1
         quantity = self._rng.choices((1, 2, 4), (84, 13, 3))[0]
         visitor.cart[product] = visitor.cart.get(product, 0) + quantity
-        self._plan(now, visitor, ("cart.updated", self._cart_told(visitor, "item_added")))
+        self._tell(now, visitor, "cart.updated", self._cart_told(visitor, "item_added"))
 
     def _cart_told(self, visitor: _Visitor, action: str) -> dict[str, object]:
         return {
@@ -173,21 +186,22 @@ class _Shop:
         if not habits.LEAVES_ADDRESS.falls(rng):
             return now
         now += timedelta(seconds=rng.randint(30, 150))
+        self._identify(visitor, now)
+        now += timedelta(seconds=1)
         form = person.contact | {"session_id": visitor.session_id}
         visitor.known = True
         if keen and habits.PREFERS_NEWSLETTER.falls(rng):
             consents = [_marketing_consent("newsletter form")]
-            self._plan(now, visitor, ("newsletter.subscribed", form | {"consents": consents}))
+            self._tell(now, visitor, "newsletter.subscribed", form | {"consents": consents})
         else:
-            visitor.registered = True
             consents = [_marketing_consent("account form")] if keen else []
-            self._plan(now, visitor, ("customer.registered", form | {"consents": consents}))
+            self._tell(now, visitor, "customer.registered", form | {"consents": consents})
             if habits.TELLS_BIRTHDAY.falls(rng):
                 birthday = (
                     f"{rng.randint(1950, 2006)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}"
                 )
                 later = now + timedelta(minutes=rng.randint(2, 60))
-                self._plan(later, visitor, ("customer.updated", {"birthday": birthday}))
+                self._tell(later, visitor, "customer.updated", {"birthday": birthday})
         if keen:
             self._confirm(visitor, now)
         return now
@@ -199,11 +213,11 @@ class _Shop:
             return
         confirmed_at = now + timedelta(minutes=rng.expovariate(1 / 45) + 1)
         consent = _marketing_consent("confirmation link")
-        self._plan(confirmed_at, visitor, ("consent.confirmed", consent))
+        self._tell(confirmed_at, visitor, "consent.confirmed", consent)
         if habits.WITHDRAWS.falls(rng):
             regret = at_some_hour(confirmed_at + timedelta(days=rng.uniform(1, 60)), VISITING, rng)
             withdrawal = _marketing_consent("unsubscribe link")
-            self._plan(regret, visitor, ("consent.withdrawn", withdrawal))
+            self._tell(regret, visitor, "consent.withdrawn", withdrawal)
 
     def _decide_on_cart(self, visitor: _Visitor, now: datetime) -> None:
         """The cart is emptied, left, left at the checkout, or bought."""
@@ -211,7 +225,7 @@ class _Shop:
         now += timedelta(seconds=rng.randint(20, 120))
         if habits.EMPTIES_CART.falls(rng):
             visitor.cart.clear()
-            self._plan(now, visitor, ("cart.updated", self._cart_told(visitor, "emptied")))
+            self._tell(now, visitor, "cart.updated", self._cart_told(visitor, "emptied"))
             return
         if not habits.CHECKS_OUT.falls(rng):
             return
@@ -222,13 +236,14 @@ class _Shop:
             "step_name": "account",
         }
         del checkout["action"]
-        self._plan(now, visitor, ("checkout.started", checkout))
+        self._tell(now, visitor, "checkout.started", checkout)
+        self._identify(visitor, now + timedelta(seconds=10))
         for step, name in ((2, "address"), (3, "shipping"), (4, "payment")):
             if habits.LEAVES_AT_STEP.falls(rng):
                 return
             now += timedelta(seconds=rng.randint(15, 90))
             step_told = checkout | {"step": step, "step_name": name}
-            self._plan(now, visitor, ("checkout.step_viewed", step_told))
+            self._tell(now, visitor, "checkout.step_viewed", step_told)
         self._buy(visitor, now + timedelta(seconds=rng.randint(20, 120)))
 
     def _buy(self, visitor: _Visitor, now: datetime) -> None:
@@ -263,9 +278,9 @@ class _Shop:
             self._confirm(visitor, now)
         visitor.known = True
         visitor.cart.clear()
-        self._plan(now, visitor, ("order.placed", placed))
+        self._tell(now, visitor, "order.placed", placed)
         for at, event_type, data in after_order(order, rng):
-            self._plan(at, visitor, (event_type, data))
+            self._tell(at, visitor, event_type, data)
 
 
 def _marketing_consent(source: str) -> dict[str, object]:

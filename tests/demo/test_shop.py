@@ -64,7 +64,8 @@ def test_every_event_is_valid_against_the_catalogue():
         for path in CATALOGUE.glob("*.json")
     }
     for event in month():
-        assert event.keys() == {"id", "type", "occurred_at", "customer_id", "data"}
+        who = event.keys() - {"id", "type", "occurred_at", "data"}
+        assert who in ({"customer_id"}, {"anonymous_id"}) or event["type"] == "customer.identified"
         validators[event["type"]].validate(event["data"])
 
 
@@ -84,6 +85,15 @@ def test_each_person_keeps_one_address_and_one_language():
         told[event["customer_id"]].add((event["data"]["email"], event["data"]["locale"]))
     assert all(len(seen) == 1 for seen in told.values())
     assert {locale for seen in told.values() for _, locale in seen} == {"fr", "en"}
+
+
+def test_a_visitor_is_a_customer_from_the_moment_they_say_so():
+    identified = {event["anonymous_id"]: event for event in events_of("customer.identified")}
+    assert identified
+    for event in month():
+        known = identified.get(event.get("anonymous_id", ""))
+        assert known is None or happened(event) <= happened(known)
+    assert len({event["customer_id"] for event in identified.values()}) == len(identified)
 
 
 def test_some_agree_to_marketing_some_only_do_not_refuse_and_some_refuse():

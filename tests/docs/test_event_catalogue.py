@@ -6,11 +6,13 @@ import gzip
 import json
 from collections import defaultdict
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
 import jsonschema_rs
 import pytest
+import yaml
 from jsonschema import Draft202012Validator
 
 ROOT = Path(__file__).parents[2]
@@ -78,6 +80,38 @@ def test_reserved_names_are_left_to_the_envelope(event_type):
     schema = schema_of(event_type)
     assert not RESERVED & schema["properties"].keys()
     assert set(schema.get("required", ())) <= schema["properties"].keys()
+
+
+def event_types_in(node: object) -> Iterator[str]:
+    """The event types that a rule file names, wherever it does."""
+    if isinstance(node, list):
+        for child in node:
+            yield from event_types_in(child)
+    if not isinstance(node, dict):
+        return
+    for key, value in node.items():
+        if key in {"event", "wait_for"}:
+            yield from [value] if isinstance(value, str) else value
+        elif key == "type" and "at" in node:
+            yield value
+        else:
+            yield from event_types_in(value)
+
+
+def test_shipped_rules_name_events_of_the_catalogue_only():
+    files = sorted((ROOT / "rules").rglob("*.yaml"))
+    named = {
+        (event_type, str(path.relative_to(ROOT)))
+        for path in files
+        for event_type in event_types_in(yaml.safe_load(path.read_text(encoding="utf-8")))
+    }
+    assert len({event_type for event_type, _ in named}) > 15
+    unknown = {
+        (event_type, path)
+        for event_type, path in named
+        if not any(fnmatchcase(known, event_type) for known in TYPES)
+    }
+    assert unknown == set()
 
 
 @pytest.mark.parametrize("event_type", TYPES)
