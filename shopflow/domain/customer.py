@@ -183,8 +183,8 @@ class Customer:
     segments: frozenset[str] = frozenset()
     #: (channel, purpose) -> where the consent stands.
     consents: Mapping[tuple[str, str], Consent] = field(default_factory=dict)
-    #: Channel -> what is suppressed on it; "" is every channel.
-    suppressions: Mapping[str, SuppressionScope] = field(default_factory=dict)
+    #: (channel, scope) pairs; channel "" is every channel.
+    suppressions: frozenset[tuple[str, SuppressionScope]] = frozenset()
     sent: tuple[SentRecord, ...] = ()
     enrolments: tuple[Enrolment, ...] = ()
     #: (workflow, key) -> mark; key None is the workflow as a whole.

@@ -36,8 +36,10 @@ class Event:
     @property
     def concerns(self) -> CustomerId | None:
         """The customer row that this event is decided on; None for an event about a product."""
-        if self.type == IDENTIFIED and self.anonymous_id:
-            return CustomerId(self.anonymous_id)
+        if self.type == IDENTIFIED:
+            visitor = self.anonymous_id or self.data.get("anonymous_id")
+            if isinstance(visitor, str):
+                return CustomerId(visitor)
         if self.customer_id is not None:
             return self.customer_id
         return CustomerId(self.anonymous_id) if self.anonymous_id else None

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from shopflow.domain.customer import Consent, Customer
-from shopflow.domain.event import Event, Merge
+from shopflow.domain.event import Event, Input
 from shopflow.domain.ids import CustomerId, EnrolmentId, EventId, MessageId, StepId, WorkflowId
 from shopflow.domain.message import Message
 
@@ -44,6 +44,8 @@ class EndReason(StrEnum):
     EXPIRED = "expired"
     RETIRED = "retired"
     MERGED = "merged"
+    #: A wait or a branch could not be worked out.
+    ERROR = "error"
 
 
 class Kind(StrEnum):
@@ -103,7 +105,7 @@ class Queue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requeue:
-    """Let a message that was handed back go after all."""
+    """Let a message that was on hold go: put it into the outbox, or back where its row is there."""
 
     message: Message
 
@@ -118,10 +120,10 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tell:
-    """Hand an event, or a visitor's whole value, to another customer's inbox."""
+    """Hand an event, a report, or a visitor's whole value, to another customer's inbox."""
 
     to: CustomerId
-    input: Event | Merge
+    input: Input
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -149,6 +149,8 @@ class WaitFor(_Step):
     match: Mapping[str, Expression] = field(default_factory=dict)
     when: Expression | None = None
     timeout: Expression
+    #: Payload fields of the event that later steps read; None keeps all of them.
+    keep: frozenset[str] | None = None
     then: StepId | None
     otherwise: StepId | None
 

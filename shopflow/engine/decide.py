@@ -1,0 +1,316 @@
+"""One decision: timers that are due, then the input, in the order that is policy."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import assert_never
+
+from shopflow.domain.customer import Customer, Enrolment, SlotState
+from shopflow.domain.event import MANUAL_START, DeliveryReport, Event, Facts, Input, Merge, Tick
+from shopflow.domain.journal import DeadLetter, Decision, Tell
+from shopflow.domain.workflow import EventTrigger, ManualTrigger, WaitFor, Workflow
+from shopflow.engine import (
+    calendar,
+    consent,
+    delivery,
+    entry,
+    exits,
+    goals,
+    merge,
+    profile,
+    traits,
+    waits,
+    walk,
+)
+from shopflow.engine.names import (
+    Names,
+    customer_names,
+    event_record,
+    holds,
+    note_failure,
+    trigger_names,
+)
+from shopflow.engine.rulebook import Rulebook
+from shopflow.engine.turn import Turn
+from shopflow.errors import EvaluationError
+
+#: The emit that is refused: a loop of rules, not a shop's need.
+MAX_HOPS = 8
+#: More timers than this in one decision are a loop, not a customer.
+MAX_TIMERS = 10_000
+
+
+def decide(
+    rulebook: Rulebook,
+    customer: Customer,
+    input: Input,  # noqa: A002 - the word of the contract
+    *,
+    at: datetime,
+    clock: datetime,
+    facts: Facts,
+) -> Decision:
+    """What the input makes of the customer, and what has to happen; asks nobody for the time.
+
+    `at` is the time of the input, `clock` the wall clock; both aware UTC.
+    """
+    turn = Turn(rulebook, customer, clock, facts)
+    if customer.alias_of is not None:
+        _forward(turn, input, customer)
+        return turn.decision(None)
+    if turn.customer.calendar_at is None and rulebook.has_calendar:
+        turn.customer.calendar_at = at
+    match input:
+        case Tick():
+            _fire_until(turn, at, inclusive=True, timers_only=input.timers_only)
+        case Event():
+            if not _is_late(turn, at):
+                _fire_until(turn, at, inclusive=False)
+            if not merge.identified(turn, input):
+                _settle(turn, input)
+        case DeliveryReport():
+            delivery.report(turn, input)
+        case Merge():
+            _fire_until(turn, at, inclusive=False)
+            merge.take_in(turn, input)
+        case _:
+            assert_never(input)
+    entry.forget(turn, at)
+    return turn.decision(next_due(turn))
+
+
+def next_due(turn: Turn) -> datetime | None:
+    """The earliest instant at which something happens by itself."""
+    due = _next_timer(turn)
+    after = turn.customer.calendar_at
+    if after is None:
+        return due
+    planned = [each.at for each in calendar.next_occurrences(turn, after)]
+    return min([*planned, *([due] if due is not None else [])], default=None)
+
+
+def _forward(turn: Turn, told: Input, customer: Customer) -> None:
+    """Hand what comes for a visitor to the customer that it turned out to be."""
+    if customer.alias_of is None or isinstance(told, Tick):
+        return
+    if isinstance(told, Event):
+        told = merge.addressed(told, customer.alias_of)
+    turn.effects.append(Tell(to=customer.alias_of, input=told))
+
+
+def _is_late(turn: Turn, at: datetime) -> bool:
+    watermark = turn.customer.watermark
+    return watermark is not None and at < watermark
+
+
+def _fire_until(turn: Turn, limit: datetime, *, inclusive: bool, timers_only: bool = False) -> None:
+    """Fire what is due before the limit, in order of time."""
+    for _ in range(MAX_TIMERS):
+        planned: list[calendar.Occurrence] = []
+        after = turn.customer.calendar_at
+        if after is not None and not timers_only:
+            planned = calendar.next_occurrences(turn, after)
+        due = _next_timer(turn)
+        starts = planned[0].at if planned else None
+        moment = min((each for each in (due, starts) if each is not None), default=None)
+        if moment is None or moment > limit or (moment == limit and not inclusive):
+            break
+        if starts == moment:
+            turn.customer.calendar_at = moment
+            _walk(turn, [new for each in planned for new in calendar.begin(turn, each)])
+        if due == moment:
+            _fire(turn, moment)
+        _mark_time(turn, moment)
+        _drain(turn)
+    else:
+        raise RuntimeError("the timers of one customer do not come to an end")
+    if after is not None and not timers_only:
+        turn.customer.calendar_at = max(after, limit) if inclusive else after
+
+
+def _next_timer(turn: Turn) -> datetime | None:
+    customer = turn.customer
+    due = [e.due_at for e in customer.enrolments.values() if e.due_at is not None]
+    due += [r.due_at for r in customer.sent if r.state is SlotState.HELD and r.due_at is not None]
+    return min(due, default=None)
+
+
+def _fire(turn: Turn, moment: datetime) -> None:
+    """All timers of one instant: held messages first, then enrolments by priority."""
+    for record in [r for r in turn.customer.sent if r.due_at == moment]:
+        delivery.release(turn, record, moment)
+    due = [e for e in turn.customer.enrolments.values() if e.due_at == moment]
+    for enrolment in sorted(due, key=lambda each: _rank(turn, each)):
+        current = turn.customer.enrolments.get(enrolment.id)
+        if current is None or current.due_at != moment:
+            continue
+        settled = walk.settle_version(turn, current, moment)
+        workflow = walk.workflow_of(turn, settled) if settled is not None else None
+        if settled is None or workflow is None:
+            continue
+        if not exits.on_condition(turn, workflow, settled, moment):
+            walk.resume(turn, workflow, settled, moment)
+
+
+def _rank(turn: Turn, enrolment: Enrolment) -> tuple[int, datetime, int]:
+    workflow = turn.rulebook.workflow(enrolment.digest)
+    return (-(workflow.priority if workflow else 0), enrolment.entered_at, enrolment.number)
+
+
+def _mark_time(turn: Turn, moment: datetime) -> None:
+    known = turn.customer.watermark
+    turn.customer.watermark = moment if known is None else max(known, moment)
+
+
+def _settle(turn: Turn, event: Event) -> None:
+    """Decide the event, then whatever it made us emit to this same customer."""
+    turn.pending.append(event)
+    _drain(turn)
+
+
+def _drain(turn: Turn) -> None:
+    while turn.pending:
+        event = turn.pending.popleft()
+        if event.hops > MAX_HOPS:
+            turn.effects.append(DeadLetter(event=event, reason="emit_loop"))
+            continue
+        turn.hops = event.hops
+        _apply(turn, event)
+    turn.hops = 0
+
+
+def _apply(turn: Turn, event: Event) -> None:
+    """Traits and segments, exits, waits, triggers; then every moved enrolment walks on."""
+    late = _is_late(turn, event.occurred_at)
+    _mark_time(turn, event.occurred_at)
+    profile.absorb(turn, event, late=late)
+    consents_changed = consent.absorb(turn, event)
+    _fold(turn, event)
+    entered, left = calendar.segment_changes(turn, event.occurred_at)
+    goals.credit(turn, event)
+    met = _exits_and_waits(turn, event, consents_changed=consents_changed)
+    exits.remember(turn, event)
+    new = _triggers(turn, event)
+    new += calendar.from_segments(turn, entered, left, event.occurred_at, event.id)
+    for workflow, enrolment, step in met:
+        current = turn.customer.enrolments.get(enrolment.id)
+        if current is not None:
+            walk.meet(turn, workflow, current, step, event)
+    _walk(turn, new)
+
+
+def _fold(turn: Turn, event: Event) -> None:
+    definitions = turn.rulebook.traits_of(event.type)
+    if not definitions:
+        return
+
+    def failed(_: object, error: EvaluationError) -> None:
+        note_failure(turn, None, error, at=event.occurred_at, workflow=None)
+
+    turn.customer.traits = traits.fold(
+        turn.customer.traits,
+        definitions,
+        event,
+        event_record(event),
+        turn.rulebook.ruleset.currency,
+        failed,
+    )
+
+
+def _exits_and_waits(
+    turn: Turn, event: Event, *, consents_changed: bool
+) -> list[tuple[Workflow, Enrolment, WaitFor]]:
+    """End what the event ends; of the rest, those that waited for it, by priority."""
+    met: list[tuple[Workflow, Enrolment, WaitFor]] = []
+    at = event.occurred_at
+    for enrolment in sorted(turn.customer.enrolments.values(), key=lambda e: _rank(turn, e)):
+        settled = walk.settle_version(turn, enrolment, at)
+        workflow = walk.workflow_of(turn, settled) if settled is not None else None
+        if settled is None or workflow is None:
+            continue
+        if exits.on_event(turn, workflow, settled, event):
+            continue
+        if exits.on_condition(turn, workflow, settled, at):
+            continue
+        if consents_changed and exits.on_consent(turn, workflow, settled, at):
+            continue
+        step = workflow.steps.get(settled.step) if settled.step is not None else None
+        if (
+            isinstance(step, WaitFor)
+            and at >= settled.cursor_at
+            and waits.is_met(turn, workflow, settled, step, event)
+        ):
+            met.append((workflow, settled, step))
+    return met
+
+
+def _triggers(turn: Turn, event: Event) -> list[entry.Entered]:
+    """Enrol wherever the event starts a workflow."""
+    found = turn.rulebook.index.lookup(event.type, event.data)
+    if not found:
+        return []
+    at = event.occurred_at
+    base = customer_names(turn, at)
+    record = event_record(event)
+    new: list[entry.Entered] = []
+    for workflow in sorted(found, key=lambda each: (-each.priority, each.id)):
+        trigger = workflow.trigger
+        names = trigger_names(turn, workflow, record, at, base)
+        if isinstance(trigger, ManualTrigger):
+            new += _manual(turn, workflow, trigger, event, names)
+        elif isinstance(trigger, EventTrigger) and holds(
+            turn, trigger.when, names, at=at, workflow=workflow
+        ):
+            new += _on_event(turn, workflow, trigger, event, names)
+    return new
+
+
+def _on_event(
+    turn: Turn, workflow: Workflow, trigger: EventTrigger, event: Event, names: Names
+) -> list[entry.Entered]:
+    items: list[object] = [None]
+    if trigger.each is not None:
+        try:
+            listed = trigger.each.evaluate(names)
+        except EvaluationError as error:
+            note_failure(turn, trigger.each, error, at=event.occurred_at, workflow=workflow)
+            return []
+        items = listed if isinstance(listed, list) else []
+    new: list[entry.Entered] = []
+    for number, item in enumerate(items):
+        enrolment = entry.enter(
+            turn,
+            workflow,
+            {**names, "item": item},
+            {**event.data, "type": event.type},
+            event.occurred_at,
+            cause=event.id,
+            event=event,
+            item=item,
+            default_key=str(number) if trigger.each is not None else "",
+        )
+        if enrolment is not None:
+            new.append((workflow, enrolment))
+    return new
+
+
+def _manual(
+    turn: Turn, workflow: Workflow, trigger: ManualTrigger, event: Event, names: Names
+) -> list[entry.Entered]:
+    if event.type != MANUAL_START or event.data.get("workflow") != workflow.id:
+        return []
+    given = event.data.get("data")
+    payload = given if isinstance(given, dict) else {}
+    names = {**names, "trigger": payload}
+    at = event.occurred_at
+    if not holds(turn, trigger.when, names, at=at, workflow=workflow):
+        return []
+    enrolment = entry.enter(turn, workflow, names, payload, at, cause=event.id, event=event)
+    return [(workflow, enrolment)] if enrolment is not None else []
+
+
+def _walk(turn: Turn, new: list[entry.Entered]) -> None:
+    """Walk the new enrolments to their first wait, by priority."""
+    for workflow, enrolment in sorted(new, key=lambda pair: (-pair[0].priority, pair[1].number)):
+        current = turn.customer.enrolments.get(enrolment.id)
+        if current is not None:
+            walk.start(turn, workflow, current)

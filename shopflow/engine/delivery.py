@@ -1,0 +1,173 @@
+"""Word from the deliverer: slots that are settled or freed, and the next channel to try."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from shopflow.domain.customer import SentRecord, SlotState, SuppressionScope
+from shopflow.domain.event import DeliveryReport, Outcome
+from shopflow.domain.ids import message_id
+from shopflow.domain.journal import Cancel, Kind, Queue, Reason, Requeue
+from shopflow.domain.message import Message
+from shopflow.domain.workflow import Send, Workflow
+from shopflow.engine import caps, consent, gates, profile
+from shopflow.engine.sending import keep_held, send_by, take_slot
+from shopflow.engine.turn import Turn
+
+#: The channel's word for an address that does not exist.
+BAD_ADDRESS = "bad_address"
+
+
+def report(turn: Turn, told: DeliveryReport) -> None:
+    """Take in what became of a message; one that was called back meanwhile is no news."""
+    message = told.message
+    record = _record(turn, message)
+    if record is None and not turn.facts.event_clock:
+        return
+    match told.outcome:
+        case Outcome.ACCEPTED:
+            _accept(turn, record, told.at)
+        case Outcome.UNCERTAIN:
+            # It may have arrived, so it counts.
+            _accept(turn, record, told.at)
+            _note(turn, message, Kind.DELIVERY, told.outcome, told.at)
+        case Outcome.DROPPED:
+            _free(turn, message)
+            _note(turn, message, Kind.DROPPED, told.reason, told.at)
+        case Outcome.FAILED:
+            _free(turn, message)
+            _note(turn, message, Kind.DELIVERY, told.reason or told.outcome, told.at)
+            if told.reason == BAD_ADDRESS:
+                profile.suppress(turn, message.channel, SuppressionScope.ADDRESS)
+            _try_channels(turn, message, message.fallbacks, told.at, queued=False)
+        case Outcome.RETURNED:
+            _free(turn, message)
+            channels = (message.channel, *message.fallbacks)
+            _try_channels(turn, message, channels, told.at, queued=True)
+
+
+def release(turn: Turn, record: SentRecord, due: datetime) -> None:
+    """The hold of a message that had left its step is over: it passes the gates again."""
+    message = record.message
+    turn.customer.sent = tuple(r for r in turn.customer.sent if r is not record)
+    if message is None:
+        return
+    moved = replace(message, cursor_at=due)
+    channels = (moved.channel, *moved.fallbacks)
+    _try_channels(turn, moved, channels, due, queued=True)
+
+
+def _record(turn: Turn, message: Message) -> SentRecord | None:
+    return next((r for r in turn.customer.sent if r.message_id == message.id), None)
+
+
+def _accept(turn: Turn, record: SentRecord | None, at: datetime) -> None:
+    if record is None or record.state is SlotState.ACCEPTED:
+        return
+    counted = caps.counts_for_caps(record.message_class, turn.rulebook.ruleset.caps)
+    settled = replace(record, state=SlotState.ACCEPTED, accepted_at=at)
+    others = tuple(r for r in turn.customer.sent if r is not record)
+    turn.customer.sent = (*others, settled) if counted else others
+
+
+def _free(turn: Turn, message: Message) -> None:
+    turn.customer.sent = tuple(r for r in turn.customer.sent if r.message_id != message.id)
+
+
+def _try_channels(
+    turn: Turn, message: Message, channels: tuple[str, ...], at: datetime, *, queued: bool
+) -> None:
+    """Let the message go over the first of these channels whose gates allow it.
+
+    `queued` tells that its row may be in the outbox, where it is let go or called back.
+    """
+    workflow = turn.rulebook.workflow(message.digest)
+    step = workflow.steps.get(message.step) if workflow is not None else None
+    if workflow is None or not isinstance(step, Send):
+        _give_up(turn, message, Reason.EXITED, at, queued=queued)
+        return
+    if turn.clock(at) - message.cursor_at > step.max_lateness:
+        _give_up(turn, message, Reason.STALE, at, queued=queued)
+        return
+    reason: str = Reason.FAILED
+    for position, channel in enumerate(channels):
+        verdict = gates.judge_channel(
+            turn,
+            workflow,
+            message.purpose,
+            channel,
+            at,
+            held_since=message.decided_at,
+            holdout=False,
+        )
+        rest = channels[position + 1 :]
+        same = channel == message.channel and queued
+        if verdict.kind is gates.Kind.ALLOW:
+            _let_go(turn, workflow, step, _over(turn, message, channel, rest), at, same=same)
+            if queued and not same:
+                turn.effects.append(Cancel(message_id=message.id, reason=reason))
+            return
+        if verdict.kind is gates.Kind.HOLD:
+            if queued and not same:
+                turn.effects.append(Cancel(message_id=message.id, reason=reason))
+            keep_held(turn, workflow, _over(turn, message, channel, rest), verdict, at)
+            return
+        reason = verdict.reason
+        if verdict.kind is not gates.Kind.SKIP:
+            break
+    _give_up(turn, message, reason, at, queued=queued)
+
+
+def _over(turn: Turn, message: Message, channel: str, rest: tuple[str, ...]) -> Message:
+    """The message over this channel; another channel is another message with a key of its own."""
+    if channel == message.channel:
+        return message
+    return replace(
+        message,
+        id=message_id(message.enrolment_id, message.step, message.visit, channel),
+        channel=channel,
+        fallbacks=rest,
+        address=consent.address(turn, channel) or "",
+    )
+
+
+def _let_go(
+    turn: Turn, workflow: Workflow, step: Send, message: Message, at: datetime, *, same: bool
+) -> None:
+    due = replace(
+        message,
+        decided_at=turn.clock(at),
+        send_by=send_by(turn, step, message.channel, message.message_class, message.cursor_at),
+    )
+    turn.effects.append(Requeue(message=due) if same else Queue(message=due))
+    take_slot(turn, due)
+    if not same:
+        _note(turn, due, Kind.QUEUED, "", at, workflow)
+
+
+def _give_up(turn: Turn, message: Message, reason: str, at: datetime, *, queued: bool) -> None:
+    if queued:
+        turn.effects.append(Cancel(message_id=message.id, reason=reason))
+    _note(turn, message, Kind.DROPPED, reason, at)
+
+
+def _note(
+    turn: Turn,
+    message: Message,
+    kind: Kind,
+    reason: str,
+    at: datetime,
+    workflow: Workflow | None = None,
+) -> None:
+    workflow = workflow or turn.rulebook.workflow(message.digest)
+    turn.journal(
+        kind,
+        at,
+        workflow,
+        turn.customer.enrolments.get(message.enrolment_id),
+        step=message.step,
+        channel=message.channel,
+        reason=reason,
+        values={"message": message.id},
+    )

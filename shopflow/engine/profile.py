@@ -1,0 +1,71 @@
+"""What an event tells of the person: attributes, contact points and suppressions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from shopflow.domain.customer import SuppressionScope
+from shopflow.domain.event import Event
+from shopflow.engine.turn import Turn
+
+#: Events by which the shop tells who the customer is: every attribute in them is taken.
+PROFILE_EVENTS = frozenset(
+    {
+        "customer.registered",
+        "customer.updated",
+        "customer.identified",
+        "newsletter.subscribed",
+        "lead.requested",
+    }
+)
+#: Events that carry contact points by the way: they fill what is not known yet.
+CONTACT_EVENTS = frozenset({"order.placed", "checkout.started", "stock_alert.requested"})
+CONTACT_ATTRIBUTES = ("email", "phone", "first_name", "last_name", "locale", "timezone")
+
+_BOUNCED = "message.bounced"
+_COMPLAINED = "message.complained"
+
+
+def absorb(turn: Turn, event: Event, *, late: bool) -> None:
+    """Take in attributes and suppressions; a late event does not overwrite what is known."""
+    if event.type in PROFILE_EVENTS:
+        known = turn.rulebook.ruleset.attributes
+        told = {name: event.data[name] for name in known if event.data.get(name) is not None}
+        _set(turn, told, overwrite=not late)
+    elif event.type in CONTACT_EVENTS:
+        told = {n: event.data[n] for n in CONTACT_ATTRIBUTES if event.data.get(n) is not None}
+        _set(turn, told, overwrite=False)
+    elif event.type == _BOUNCED:
+        if event.data.get("bounce") == "hard":
+            suppress(turn, _channel(event), SuppressionScope.ADDRESS)
+    elif event.type == _COMPLAINED:
+        suppress(turn, _channel(event), SuppressionScope.MARKETING)
+
+
+def _channel(event: Event) -> str:
+    return str(event.data.get("channel") or "email")
+
+
+def _set(turn: Turn, told: Mapping[str, object], *, overwrite: bool) -> None:
+    customer = turn.customer
+    changed = {
+        name: value
+        for name, value in told.items()
+        if customer.attributes.get(name) != value
+        and (overwrite or customer.attributes.get(name) is None)
+    }
+    if not changed:
+        return
+    customer.attributes = {**customer.attributes, **changed}
+    # A new address has not bounced yet; a complaint stays with the person.
+    fresh = {
+        (channel, SuppressionScope.ADDRESS)
+        for channel, facts in turn.rulebook.ruleset.channels.items()
+        if facts.address_attribute in changed
+    }
+    customer.suppressions = customer.suppressions - fresh
+
+
+def suppress(turn: Turn, channel: str, scope: SuppressionScope) -> None:
+    """Stop the channel for this customer, as far as the scope says."""
+    turn.customer.suppressions = turn.customer.suppressions | {(channel, scope)}
