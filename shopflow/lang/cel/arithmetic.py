@@ -67,7 +67,7 @@ def _numbers(
     raise no_overload(symbol, left, right)
 
 
-def add(left: object, right: object) -> object:  # noqa: PLR0911 - one return an overload
+def add(left: object, right: object) -> object:
     """CEL's + of numbers, strings, bytes, lists, and of time with durations."""
     if isinstance(left, str) and isinstance(right, str):
         return bounded(left + right)

@@ -162,7 +162,7 @@ class Comprehension(Node):
     level: int
 
 
-def children(node: Node) -> tuple[Node, ...]:  # noqa: PLR0911 - one return a kind of node
+def children(node: Node) -> tuple[Node, ...]:
     """The parts of a node, in the order of the source."""
     match node:
         case Select() | Has() | Not() | Negate():
@@ -203,9 +203,7 @@ def path_of(node: Node) -> tuple[str, ...] | None:
                 return None
 
 
-def rebuilt(  # noqa: PLR0911 - one return a kind of node
-    node: Node, change: Callable[[Node], Node]
-) -> Node:
+def rebuilt(node: Node, change: Callable[[Node], Node]) -> Node:
     """The node with each of its parts changed; a node without parts is itself."""
     match node:
         case Select() | Has() | Not() | Negate():

@@ -87,7 +87,7 @@ class ExactEmitter:
         self.constants[name] = value
         return name
 
-    def emit(self, node: ast.Node) -> Code:  # noqa: PLR0911 - one return a kind of node
+    def emit(self, node: ast.Node) -> Code:
         """The Python expression of a node."""
         match node:
             case ast.Literal():
@@ -113,7 +113,7 @@ class ExactEmitter:
             case _:
                 return self.operation(node)
 
-    def operation(self, node: ast.Node) -> Code:  # noqa: PLR0911 - one return a kind
+    def operation(self, node: ast.Node) -> Code:
         """Operators and macros."""
         match node:
             case ast.And():

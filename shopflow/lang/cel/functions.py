@@ -117,7 +117,7 @@ def to_double(value: object) -> float:
     raise no_overload("double", value)
 
 
-def to_string(value: object) -> str:  # noqa: PLR0911 - one return a type
+def to_string(value: object) -> str:
     """CEL's string()."""
     match value:
         case str():

@@ -1,0 +1,63 @@
+"""Finds conditions, and parts of conditions, that no event can change."""
+
+from __future__ import annotations
+
+from shopflow.lang.cel import analysis, ast
+from shopflow.lang.cel.emit import ExactEmitter
+from shopflow.lang.cel.findings import Findings
+from shopflow.lang.cel.limits import DEFAULT_LIMITS
+from shopflow.lang.cel.runtime import CEL_ERRORS
+
+
+def check_constants(tree: ast.Node, findings: Findings) -> None:
+    """Report the largest parts that are always true or always false."""
+    decided = _truth(tree)
+    if decided is not None:
+        word = "true" if decided else "false"
+        message = f"this is always {word}"
+        findings.add("SF110", (tree.start, tree.end), message, hint="remove it, or compare a field")
+        return
+    match tree:
+        case ast.And() | ast.Or() | ast.Not():
+            for part in ast.children(tree):
+                check_constants(part, findings)
+        case ast.Conditional():
+            check_constants(tree.condition, findings)
+        case _:
+            pass
+
+
+def _truth(node: ast.Node) -> bool | None:
+    """Whether the node is always true or always false; None when neither is sure."""
+    match node:
+        case ast.And():
+            return _decided([_truth(item) for item in node.items], by=False)
+        case ast.Or():
+            return _decided([_truth(item) for item in node.items], by=True)
+        case ast.Not():
+            inner = _truth(node.operand)
+            return None if inner is None else not inner
+        case _:
+            return _value(node) if _is_closed(node) else None
+
+
+def _decided(parts: list[bool | None], *, by: bool) -> bool | None:
+    if by in parts:
+        return by
+    return None if None in parts else not by
+
+
+def _is_closed(node: ast.Node) -> bool:
+    """Whether it reads no variable, nor the variable of a macro around it."""
+    nodes = list(analysis.walk(node))
+    own = {each.variable.index for each in nodes if isinstance(each, ast.Comprehension)}
+    outside = any(isinstance(each, ast.Local) and each.index not in own for each in nodes)
+    return analysis.is_constant(node) and not outside
+
+
+def _value(node: ast.Node) -> bool | None:
+    try:
+        value = ExactEmitter(DEFAULT_LIMITS.iterations).function(node)({})
+    except CEL_ERRORS:
+        return None
+    return value if isinstance(value, bool) else None
