@@ -11,12 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from hashlib import blake2b
 
 import jsonschema_rs
 import orjson
 
-from shopflow.domain.event import IDENTIFIED, MANUAL_START, Event
+from shopflow.domain.event import IDENTIFIED, Event
 from shopflow.domain.ids import CustomerId, EventId
 from shopflow.runtime.secrets import Secrets
 
@@ -37,15 +36,6 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _RFC3339 = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
-#: A start by hand is shopflow's own event and needs no file in the catalogue.
-_MANUAL_SCHEMA: Mapping[str, object] = {
-    "type": "object",
-    "required": ["workflow"],
-    "properties": {
-        "workflow": {"type": "string", "maxLength": MAX_ID},
-        "data": {"type": "object"},
-    },
-}
 
 
 class BadReason(StrEnum):
@@ -100,7 +90,6 @@ class Ingest:
     def __init__(
         self, schemas: Mapping[str, Mapping[str, object]], *, event_clock: bool = False
     ) -> None:
-        schemas = {MANUAL_START: _MANUAL_SCHEMA, **schemas}
         # `mask` keeps the values, which may be personal, out of the messages.
         self._validators = {
             name: jsonschema_rs.validator_for(dict(schema), mask="the value")
@@ -183,15 +172,24 @@ class Ingest:
         return received_at
 
 
-def partition_of(id_as_sent: str, partitions: int) -> int:
-    """The partition of an id: the same on every machine and in every release."""
-    digest = blake2b(id_as_sent.encode(errors="surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "big") % partitions
-
-
 def routing_id(event: Event) -> str:
     """The id that an event is routed by: its customer's, or its own when it concerns none."""
     return event.concerns or event.id
+
+
+def as_sent(event: Event) -> bytes:
+    """The event as the shop would send it."""
+    ids = {"customer_id": event.customer_id, "anonymous_id": event.anonymous_id}
+    return orjson.dumps(
+        {
+            "id": event.id,
+            "type": event.type,
+            "occurred_at": event.occurred_at.isoformat().replace("+00:00", "Z"),
+            **{name: value for name, value in ids.items() if value is not None},
+            "data": event.data,
+        },
+        default=dict,
+    )
 
 
 def _parse(raw: bytes) -> object:

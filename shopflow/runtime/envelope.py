@@ -1,0 +1,130 @@
+"""From a decided message to what a channel takes: last checks, rendering, sender and way out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import Protocol
+
+from shopflow import channel as outside
+from shopflow.domain.customer import Customer
+from shopflow.domain.event import Outcome
+from shopflow.domain.journal import Reason
+from shopflow.domain.message import Message
+from shopflow.domain.ruleset import Ruleset
+from shopflow.engine import consent
+from shopflow.engine.turn import Draft
+from shopflow.errors import TemplateError
+from shopflow.runtime.links import Links, Subject
+from shopflow.store.records import LeasedMessage
+
+
+class Mode(StrEnum):
+    """What may leave."""
+
+    SINK = "sink"
+    ALLOWLIST = "allowlist"
+    LIVE = "live"
+
+
+class Templates(Protocol):
+    """What renders a message; raises `TemplateError` when it cannot."""
+
+    def render(
+        self, name: str, channel: str, locale: str, variables: Mapping[str, object]
+    ) -> Mapping[str, str]:
+        """The parts of the message by name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withheld:
+    """A message that does not leave, and why."""
+
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelopes:
+    """Makes what channels take; says no where the last check does."""
+
+    ruleset: Ruleset
+    templates: Templates
+    links: Links
+    sender: outside.Sender = field(default_factory=outside.Sender)
+    mode: Mode = Mode.SINK
+    #: Patterns of addresses, as in `*@boutique.example`.
+    allowlist: Sequence[str] = ()
+    #: A replay: customers may know more than they did when the message was decided.
+    event_clock: bool = False
+
+    def fill(
+        self, leased: LeasedMessage, customer: Customer | None, now: datetime
+    ) -> outside.Message | Withheld:
+        """The message ready to go, or why it does not."""
+        message = leased.message
+        withheld = self._withheld(message, customer, now)
+        if withheld is not None:
+            return withheld
+        try:
+            content = self.templates.render(
+                message.template, message.channel, message.locale, message.variables
+            )
+        except TemplateError:
+            return Withheld(outcome=Outcome.FAILED, reason=Reason.TEMPLATE)
+        return self._filled(leased, content)
+
+    def _withheld(
+        self, message: Message, customer: Customer | None, now: datetime
+    ) -> Withheld | None:
+        if not self.event_clock:
+            if now > message.send_by:
+                return Withheld(outcome=Outcome.RETURNED, reason=Reason.STALE)
+            if (reason := self._forbidden(message, customer, now)) is not None:
+                return Withheld(outcome=Outcome.DROPPED, reason=reason)
+        if self.mode is Mode.ALLOWLIST and not self._listed(message.address):
+            return Withheld(outcome=Outcome.DROPPED, reason=Reason.NOT_ALLOWED_HERE)
+        return None
+
+    def _forbidden(
+        self, message: Message, customer: Customer | None, now: datetime
+    ) -> Reason | None:
+        if customer is None:
+            # Erased meanwhile: nobody is there to be written to.
+            return Reason.SUPPRESSED
+        draft = Draft(customer)
+        if consent.suppressed(draft, message.message_class, message.channel):
+            return Reason.SUPPRESSED
+        purpose = self.ruleset.purposes.get(message.purpose)
+        if not consent.permits(draft, purpose, message.channel, now):
+            return Reason.NO_CONSENT
+        return None
+
+    def _listed(self, address: str) -> bool:
+        return any(fnmatchcase(address.lower(), pattern.lower()) for pattern in self.allowlist)
+
+    def _filled(self, leased: LeasedMessage, content: Mapping[str, str]) -> outside.Message:
+        message = leased.message
+        leaves = message.message_class.value in outside.OPT_OUT_CLASSES
+        subject = Subject(message.customer_id, message.channel, message.purpose)
+        return outside.Message(
+            id=message.id,
+            to=message.address,
+            customer_id=message.customer_id,
+            message_class=message.message_class.value,
+            purpose=message.purpose,
+            workflow=message.workflow,
+            step=message.step,
+            locale=message.locale,
+            content=content,
+            variables=message.variables,
+            unsubscribe_url=self.links.unsubscribe_url(subject) if leaves else "",
+            unsubscribe_mailto=self.links.unsubscribe_mailto(subject) if leaves else "",
+            sender=self.sender,
+            created_at=message.decided_at,
+            attempt=leased.attempt,
+        )

@@ -1,0 +1,118 @@
+"""The passing of time: customers whose timers are due are decided, page by page."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from shopflow.domain.customer import Customer
+from shopflow.domain.event import Tick
+from shopflow.domain.ids import CustomerId
+from shopflow.runtime.faults import halved, place_of
+from shopflow.runtime.workset import Rules, Workset, failure
+from shopflow.store.protocol import Store
+
+log = logging.getLogger("shopflow.timers")
+
+#: Customers that one transaction takes.
+PAGE = 500
+#: When a customer whose timer cannot be decided is tried again.
+POSTPONED = timedelta(hours=1)
+#: After every timer that there can be.
+NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+class Timers:
+    """Fires what is due."""
+
+    def __init__(self, store: Store, rules: Rules) -> None:
+        self._store = store
+        self._rules = rules
+
+    def tick(self, at: datetime) -> int:
+        """Every timer due by then has fired; returns how many customers had one."""
+        ticked = 0
+        while page := self._due(at, PAGE):
+            ticked += sum(halved(page, lambda ids: self._tick(ids, at), self._postponing(at)))
+        return ticked
+
+    def tick_page(self, at: datetime) -> bool:
+        """One page of what is due has fired; False when nothing was due."""
+        page = self._due(at, PAGE)
+        halved(page, lambda ids: self._tick(ids, at), self._postponing(at))
+        return bool(page)
+
+    def drain(self, at: datetime) -> int:
+        """Every timer that is left has fired, each at its own time; nothing starts by calendar.
+
+        Only for streams whose events are the clock. Returns how many timers fired.
+        """
+        fired, more = 0, True
+        while more:
+            waiting = self._due(NEVER, limit=2**31)
+            more = False
+            for start in range(0, len(waiting), PAGE):
+                page = waiting[start : start + PAGE]
+                count = sum(halved(page, self._drain, self._postponing(at)))
+                more = more or count > 0
+                fired += count
+        return fired
+
+    def _due(self, at: datetime, limit: int) -> list[CustomerId]:
+        with self._store.transaction() as batch:
+            return batch.due(at, limit=limit)
+
+    def _tick(self, due: Sequence[CustomerId], at: datetime) -> list[int]:
+        with self._store.transaction() as batch:
+            work = Workset(batch, self._rules, clock=at)
+            work.load(due)
+            for customer_id in due:
+                work.decide(customer_id, Tick(at=at))
+                left = work.customer(customer_id).next_due_at
+                if left is not None and left <= at:
+                    raise RuntimeError("a timer is due again at once")
+            work.write()
+        return [1] * len(due)
+
+    def _drain(self, page: Sequence[CustomerId]) -> list[int]:
+        fired = []
+        with self._store.transaction() as batch:
+            # Each timer is its own clock, so that it does not matter what this one says.
+            work = Workset(batch, self._rules, clock=NEVER)
+            work.load(page)
+            for customer_id in page:
+                fired.append(0)
+                while (timer := _next_timer(work.customer(customer_id))) is not None:
+                    fired[-1] += 1
+                    work.decide(customer_id, Tick(at=timer, timers_only=True))
+                    if _next_timer(work.customer(customer_id)) == timer:
+                        raise RuntimeError("a timer does not move on")
+            work.write()
+        return fired
+
+    def _postponing(self, at: datetime) -> _Postponing:
+        return _Postponing(self._store, at)
+
+
+class _Postponing:
+    """Puts a customer whose timer raised aside for an hour."""
+
+    def __init__(self, store: Store, at: datetime) -> None:
+        self._store = store
+        self._at = at
+
+    def __call__(self, customer_id: CustomerId, error: Exception) -> int:
+        log.error("a timer could not be decided and waits an hour: %s", place_of(error))
+        with self._store.transaction() as batch:
+            batch.journal([failure(customer_id, self._at, error)])
+            found = batch.load([customer_id]).values()
+            batch.save(replace(one, next_due_at=self._at + POSTPONED) for one in found)
+        return 0
+
+
+def _next_timer(customer: Customer) -> datetime | None:
+    timers = [enrolment.due_at for enrolment in customer.enrolments]
+    timers += [record.due_at for record in customer.sent]
+    return min((timer for timer in timers if timer is not None), default=None)

@@ -1,0 +1,177 @@
+"""The customers of one batch in memory, decided on one input after the other, written at once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from shopflow.domain.customer import Customer
+from shopflow.domain.event import DeliveryReport, Event, Facts, Input, Merge, Tick
+from shopflow.domain.ids import CustomerId
+from shopflow.domain.journal import (
+    Cancel,
+    DeadLetter,
+    Decision,
+    Effect,
+    JournalEntry,
+    Kind,
+    LedgerEntry,
+    Queue,
+    Requeue,
+    Tell,
+)
+from shopflow.domain.message import Message
+from shopflow.engine import Rulebook, decide
+from shopflow.runtime.faults import place_of
+from shopflow.runtime.ingest import BadReason, as_sent
+from shopflow.runtime.secrets import Secrets
+from shopflow.store.protocol import Batch
+
+#: Tells that one input may lead to, all customers together; more is a loop through aliases.
+MAX_TOLD = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What inputs are decided by."""
+
+    rulebook: Rulebook
+    facts: Facts
+    secrets: Secrets
+
+
+class Workset:
+    """What one transaction reads, decides and writes.
+
+    An input told to another customer is decided right after the one that caused it, so that
+    neither the size of a batch nor where it was cut changes what is decided.
+    """
+
+    def __init__(self, batch: Batch, rules: Rules, *, clock: datetime) -> None:
+        self._batch = batch
+        self._rules = rules
+        self._clock = clock
+        self._customers: dict[CustomerId, Customer] = {}
+        self._changed: dict[CustomerId, None] = {}
+        self._told: deque[tuple[CustomerId, Input]] = deque()
+        self._journal: list[JournalEntry] = []
+        self._outgoing: list[Queue | Requeue | Cancel] = []
+        self._ledger: list[LedgerEntry] = []
+        self._dead: list[DeadLetter] = []
+
+    def load(self, ids: Iterable[CustomerId]) -> None:
+        """The customers of these ids are at hand, and those that aliases among them stand for."""
+        wanted = dict.fromkeys(ids)
+        for _ in range(2):
+            missing = [key for key in wanted if key not in self._customers]
+            if not missing:
+                return
+            self._customers.update(self._batch.load(missing))
+            found = (self._customers.get(key) for key in missing)
+            wanted = dict.fromkeys(one.alias_of for one in found if one and one.alias_of)
+
+    def customer(self, customer_id: CustomerId) -> Customer:
+        """The customer as it stands now; a new one when there is none."""
+        if customer_id not in self._customers:
+            self.load([customer_id])
+        return self._customers.get(customer_id) or Customer(id=customer_id)
+
+    def decide(self, customer_id: CustomerId, given: Input) -> None:
+        """The input is decided, and everything that it tells others."""
+        self._one(customer_id, given)
+        told = 0
+        while self._told:
+            told += 1
+            if told > MAX_TOLD:
+                raise RecursionError(f"one input led to more than {MAX_TOLD} others")
+            self._one(*self._told.popleft())
+
+    def write(self) -> int:
+        """Everything decided is in the batch; returns how many messages were queued."""
+        batch = self._batch
+        batch.save(self._customers[key] for key in sorted(self._changed))
+        batch.journal(self._journal)
+        batch.ledger(self._ledger)
+        queued = self._write_outgoing()
+        for letter in self._dead:
+            event = self._rules.secrets.blanked(letter.event)
+            batch.dead_letter(letter.reason, at=self._clock, event=event, raw=as_sent(event))
+        return queued
+
+    def _one(self, customer_id: CustomerId, given: Input) -> None:
+        before = self.customer(customer_id)
+        at = time_of(given)
+        facts = self._rules.facts
+        clock = at if facts.event_clock else self._clock
+        decision: Decision = decide(
+            self._rules.rulebook, before, given, at=at, clock=clock, facts=facts
+        )
+        if decision.customer is not before:
+            self._customers[customer_id] = decision.customer
+            self._changed[customer_id] = None
+        for effect in decision.effects:
+            self._take(effect)
+
+    def _take(self, effect: Effect) -> None:
+        match effect:
+            case JournalEntry():
+                self._journal.append(effect)
+            case Queue() | Requeue() | Cancel():
+                self._outgoing.append(effect)
+            case Tell():
+                self._told.append((effect.to, effect.input))
+            case LedgerEntry():
+                self._ledger.append(effect)
+            case DeadLetter():
+                self._dead.append(effect)
+
+    def _write_outgoing(self) -> int:
+        """In the order decided: a message may be queued, cancelled and asked for again."""
+        queued = 0
+        for kind, effects in _runs(self._outgoing):
+            if kind is Cancel:
+                self._batch.cancel([e for e in effects if isinstance(e, Cancel)])
+                continue
+            messages: list[Message] = [e.message for e in effects if not isinstance(e, Cancel)]
+            queued += len(messages)
+            put: Callable[[list[Message]], None] = (
+                self._batch.queue if kind is Queue else self._batch.requeue
+            )
+            put(messages)
+        return queued
+
+
+def time_of(given: Input) -> datetime:
+    """The instant that an input is decided at."""
+    match given:
+        case Event():
+            return given.occurred_at
+        case Tick() | DeliveryReport() | Merge():
+            return given.at
+
+
+def failure(customer_id: CustomerId, at: datetime, error: Exception) -> JournalEntry:
+    """The line in the customer's journal that something could not be decided."""
+    return JournalEntry(
+        at=at,
+        customer_id=customer_id,
+        kind=Kind.ERROR,
+        reason=BadReason.DECIDE_FAILED,
+        values={"error": place_of(error)},
+    )
+
+
+def _runs(
+    effects: list[Queue | Requeue | Cancel],
+) -> Iterable[tuple[type, list[Queue | Requeue | Cancel]]]:
+    """Neighbours of one kind together, so that statements are few."""
+    run: list[Queue | Requeue | Cancel] = []
+    for effect in effects:
+        if run and type(effect) is not type(run[0]):
+            yield type(run[0]), run
+            run = []
+        run.append(effect)
+    if run:
+        yield type(run[0]), run
