@@ -75,11 +75,11 @@ class Findings:
         return tuple(sorted(self._found, key=lambda each: (each.line, each.column, each.code)))
 
 
-def closest(name: str, known: Iterable[str]) -> str | None:
-    """The known name someone may have meant."""
+def closest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """The known name someone may have meant; a cutoff near 1 asks for a near match."""
     by_folded = {each.lower().replace("_", ""): each for each in known}
     folded = name.lower().replace("_", "")
-    matches = get_close_matches(folded, by_folded, n=1, cutoff=0.6)
+    matches = get_close_matches(folded, by_folded, n=1, cutoff=cutoff)
     return by_folded[matches[0]] if matches else None
 
 

@@ -62,9 +62,9 @@ class _Inference:
         if found is not None:
             return found
         homes = [
-            f"{variable}.{closest(node.name, known.fields)}"
+            f"{variable}.{field}"
             for variable, known in self._variables.items()
-            if closest(node.name, known.fields)
+            if (field := closest(node.name, known.fields, cutoff=0.8))
         ]
         hint = suggestion(node.name, self._variables, "variables")
         if homes and not hint.startswith("did you mean"):
