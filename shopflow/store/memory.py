@@ -7,13 +7,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from shopflow.errors import Conflict
 from shopflow.store.memory_batch import MemoryBatch
 from shopflow.store.memory_outbox import MemoryOutbox
 from shopflow.store.memory_state import State
 from shopflow.store.memory_views import MemoryViews
 from shopflow.store.protocol import Batch
-from shopflow.store.records import Cursor, Pause, StoredRuleset, StreamPosition
+from shopflow.store.records import Cursor, Pause, StoredRuleset, StreamPosition, lost
 
 
 class MemoryStore:
@@ -54,7 +53,7 @@ class MemoryStore:
             if stream is not None:
                 cursor = state.cursors.get(stream)
                 if cursor is None or cursor.epoch != epoch:
-                    raise Conflict(lost(stream, epoch))
+                    raise lost(stream, epoch)
             yield MemoryBatch(state, tally, stream)
 
     def wake_all(self, at: datetime) -> None:
@@ -83,8 +82,3 @@ class MemoryStore:
 
     def close(self) -> None:
         """See `Store`."""
-
-
-def lost(stream: str, epoch: int | None) -> str:
-    """What is said to a reader whose stream another one took over."""
-    return f"another reader took over the stream {stream} (this one had epoch {epoch})"

@@ -77,7 +77,7 @@ class MemoryBatch:
             payload=raw.decode("utf-8", "backslashreplace"),
         )
         self._state.append(self._state.dead_letters, letter)
-        self._tally.add_dead_letter(letter)
+        self._tally.add_dead_letter(at, letter.customer_id)
 
     def load(self, ids: Iterable[CustomerId]) -> dict[CustomerId, Customer]:
         """See `Batch`."""

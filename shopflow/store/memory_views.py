@@ -11,6 +11,7 @@ from shopflow.domain.ids import CustomerId, EventId
 from shopflow.domain.journal import JournalEntry
 from shopflow.store.memory_state import State
 from shopflow.store.records import (
+    UNCERTAIN_SHOWN,
     DeliveryState,
     Pause,
     StatRow,
@@ -21,11 +22,9 @@ from shopflow.store.records import (
     StoredRuleset,
     Suppression,
     Timeline,
+    retained_workflows,
 )
 from shopflow.store.tally import results_by_workflow, stat_row
-
-#: How many messages in doubt a status lists.
-UNCERTAIN_SHOWN = 100
 
 
 class MemoryViews:
@@ -177,11 +176,7 @@ class MemoryViews:
 
     def retained_workflows(self) -> dict[str, object]:
         """See `Views`."""
-        return {
-            digest: workflow
-            for ruleset in reversed(self.rulesets())
-            for digest, workflow in ruleset.workflows.items()
-        }
+        return retained_workflows(self.rulesets())
 
     def _newest_messages(self) -> list[StoredMessage]:
         return sorted(

@@ -5,7 +5,7 @@ They say nothing of how they are kept; the operations are in `shopflow.store.pro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -16,6 +16,7 @@ from shopflow.domain.event import DeliveryReport, Event
 from shopflow.domain.ids import CustomerId, EventId, MessageId
 from shopflow.domain.journal import JournalEntry
 from shopflow.domain.message import Message
+from shopflow.errors import Conflict
 
 
 class DeliveryState(StrEnum):
@@ -35,6 +36,9 @@ class DeliveryState(StrEnum):
     #: Handed back to its step, which may let it go after all.
     RETURNED = "returned"
 
+
+#: How many messages in doubt a status lists.
+UNCERTAIN_SHOWN = 100
 
 #: States from which a message may still leave.
 PENDING = frozenset({DeliveryState.QUEUED, DeliveryState.LEASED, DeliveryState.ATTEMPTED})
@@ -182,12 +186,6 @@ class StoredRuleset:
     document: Mapping[str, object]
     deployed_at: datetime
 
-    @property
-    def workflows(self) -> Mapping[str, object]:
-        """What the document holds under `workflows`: the digest of each, and its document."""
-        found = self.document.get("workflows", {})
-        return found if isinstance(found, Mapping) else {}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
@@ -236,3 +234,18 @@ class StatusReport:
     #: The newest messages with an attempt that was never answered, resent or held.
     uncertain: tuple[StoredMessage, ...] = ()
     pauses: tuple[Pause, ...] = ()
+
+
+def retained_workflows(rulesets: Iterable[StoredRuleset]) -> dict[str, object]:
+    """What the documents hold under `workflows`: by the digest of each, its document."""
+    kept: dict[str, object] = {}
+    for ruleset in rulesets:
+        workflows = ruleset.document.get("workflows")
+        if isinstance(workflows, Mapping):
+            kept.update(workflows)
+    return kept
+
+
+def lost(stream: str, epoch: int | None) -> Conflict:
+    """What a reader gets whose stream another one took over."""
+    return Conflict(f"another reader took over the stream {stream} (this one had epoch {epoch})")

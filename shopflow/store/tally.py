@@ -14,7 +14,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from shopflow.domain.journal import JournalEntry, Kind
-from shopflow.store.records import Settled, StatKey, StatRow, StoredDeadLetter
+from shopflow.store.records import Settled, StatKey, StatRow
 
 ACCEPTED = "accepted"
 DUPLICATE = "duplicate"
@@ -64,11 +64,9 @@ class Tally:
         """An event that came in counts once, as accepted or as duplicate."""
         self.add(StatKey(day, partition, result=ACCEPTED if new else DUPLICATE))
 
-    def add_dead_letter(self, letter: StoredDeadLetter) -> None:
+    def add_dead_letter(self, at: datetime, subject: str | None) -> None:
         """An input that was put aside counts once."""
-        subject = letter.customer_id or ""
-        key = StatKey(day_of(letter.at), self._partition_of(subject), result=DEAD_LETTER)
-        self.add(key)
+        self.add(StatKey(day_of(at), self._partition_of(subject or ""), result=DEAD_LETTER))
 
     def add_entry(self, entry: JournalEntry) -> None:
         """A journal entry counts once; one about a delivery is counted by its receipt."""

@@ -1,0 +1,4 @@
+"""The steps that make the tables and change them; each is one file in `versions`.
+
+A step is written by hand; a test holds the outcome of all of them against `shopflow.store.tables`.
+"""

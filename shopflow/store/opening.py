@@ -1,0 +1,107 @@
+"""Opening a store by its URL: the right kind, with tables that fit this program."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from shopflow.errors import StoreError
+from shopflow.store import tables
+from shopflow.store.memory import MemoryStore
+from shopflow.store.protocol import Store
+from shopflow.store.sql import migrate, shapes
+from shopflow.store.sql.database import Database
+from shopflow.store.sql.dialect import Dialect
+from shopflow.store.sql.sqlite import Sqlite
+from shopflow.store.sql.store import SqlStore
+
+#: Into how many parts a new database splits its customers, unless told.
+PARTITIONS = 64
+
+
+def open_store(
+    url: str, *, partitions: int | None = None, create: bool = True, full_sync: bool = False
+) -> Store:
+    """The store at `memory:` or `sqlite:///file`.
+
+    An SQLite database is made when it is missing (unless `create` is false) and migrated when it
+    is old. `full_sync` waits for the disk at every commit: a power cut then loses nothing at all.
+
+    Raises:
+        StoreError: It cannot be opened, was made by a newer program, or has other partitions.
+    """
+    if url == "memory:":
+        return MemoryStore(partitions or 1)
+    dialect = _sqlite(url, full_sync=full_sync)
+    if not create and not dialect.exists:
+        raise StoreError(
+            f"there is no database {dialect.name} yet: `shopflow run` or `shopflow db upgrade` "
+            "makes it"
+        )
+    try:
+        upgrade_database(dialect)
+        return SqlStore(Database(dialect, _partitions(dialect, partitions)))
+    except BaseException:
+        dialect.engine.dispose()
+        raise
+
+
+def upgrade(url: str) -> list[str]:
+    """The steps that were missing and are done now; see `open_store` for what is raised."""
+    dialect = _sqlite(url, full_sync=False)
+    try:
+        return upgrade_database(dialect)
+    finally:
+        dialect.engine.dispose()
+
+
+def upgrade_database(dialect: Dialect) -> list[str]:
+    """The steps that were missing and are done now."""
+    database = Database(dialect, 1)
+    with database.reading() as connection:
+        missing = migrate.steps_missing(connection, dialect.name)
+    if not missing:
+        return []
+    with database.writing() as connection:
+        # Again, now that nobody else can be at it.
+        missing = migrate.steps_missing(connection, dialect.name)
+        if missing:
+            migrate.upgrade(connection)
+    return missing
+
+
+def _sqlite(url: str, *, full_sync: bool) -> Sqlite:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise StoreError(f"'{url}' is no database URL: write sqlite:///shop.db") from error
+    if parsed.get_backend_name() != "sqlite":
+        raise StoreError(
+            f"databases of the kind '{parsed.get_backend_name()}' are not supported: "
+            "write sqlite:///shop.db"
+        )
+    return Sqlite(parsed, full_sync=full_sync)
+
+
+def _partitions(dialect: Dialect, wanted: int | None) -> int:
+    database = Database(dialect, 1)
+    with database.reading() as connection:
+        kept = _kept_partitions(connection)
+    if kept is None:
+        with database.writing() as connection:
+            row = ("partitions", str(wanted or PARTITIONS))
+            dialect.insert(connection, shapes.SETTINGS, [row])
+            kept = _kept_partitions(connection) or PARTITIONS
+    if wanted not in {None, kept}:
+        raise StoreError(
+            f"the database {dialect.name} was made with {kept} partitions, not {wanted}: "
+            f"write `partitions: {kept}` in shopflow.yaml, or start with a new database"
+        )
+    return kept
+
+
+def _kept_partitions(connection: Connection) -> int | None:
+    table = tables.settings
+    kept = connection.execute(select(table.c.value).where(table.c.name == "partitions")).scalar()
+    return None if kept is None else int(kept)

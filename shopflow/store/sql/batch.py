@@ -1,0 +1,223 @@
+"""One batch in SQL; opening, fencing and committing it are the store's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select, update
+from sqlalchemy.sql.functions import coalesce
+
+from shopflow.domain.codec import input_from_json
+from shopflow.domain.customer import Customer
+from shopflow.domain.event import Event, Input
+from shopflow.domain.ids import CustomerId, MessageId
+from shopflow.domain.journal import Cancel, JournalEntry, LedgerEntry
+from shopflow.domain.message import Message
+from shopflow.store import tables
+from shopflow.store.delivery import CANCELLABLE, rank
+from shopflow.store.records import (
+    Arrival,
+    DeliveryState,
+    StatRow,
+    Suppression,
+)
+from shopflow.store.sql import rows, shapes
+from shopflow.store.sql.carrying import (
+    load_customers,
+    tell_row,
+    timers,
+    write_tally,
+    write_tells,
+)
+from shopflow.store.sql.database import Database
+from shopflow.store.tables import micros
+from shopflow.store.tally import Tally
+
+
+class SqlBatch:
+    """A `Batch` on an open connection; what it tells and counts is written by `flush`."""
+
+    def __init__(self, database: Database, connection: Connection, stream: str | None) -> None:
+        self._database = database
+        self._dialect = database.dialect
+        self._connection = connection
+        self._stream = stream
+        self._tally = Tally(database.partition_of)
+        self._told: list[rows.Row] = []
+        self._position: tuple[str, datetime | None] | None = None
+
+    def flush(self) -> None:
+        """What was told, counted and read is written; the batch's last statements."""
+        write_tells(self._database, self._connection, self._told)
+        write_tally(self._database, self._connection, self._tally)
+        if self._position is not None:
+            position, read_to = self._position
+            kept = None if read_to is None else micros(read_to)
+            cursors = tables.cursors
+            self._connection.execute(
+                update(cursors)
+                .where(cursors.c.stream == self._stream)
+                .values(position=position, read_to=coalesce(kept, cursors.c.read_to))
+            )
+
+    def advance(self, position: str, read_to: datetime | None = None) -> None:
+        """See `Batch`."""
+        if self._stream is None:
+            raise ValueError("this batch reads no stream, so there is no cursor to move")
+        before = self._position[1] if self._position else None
+        self._position = position, read_to or before
+
+    def accept_events(self, arrivals: Sequence[Arrival]) -> list[bool]:
+        """See `Batch`."""
+        kept = [rows.event_row(arrival) for arrival in arrivals]
+        news = self._dialect.insert_new(self._connection, shapes.EVENTS, kept)
+        for row, new in zip(kept, news, strict=True):
+            self._tally.add_event(row[0], row[1], new=new)
+        return news
+
+    def dead_letter(
+        self,
+        reason: str,
+        *,
+        at: datetime,
+        raw: bytes = b"",
+        detail: str = "",
+        event: Event | None = None,
+    ) -> None:
+        """See `Batch`."""
+        subject = event.concerns if event else None
+        payload = raw.decode("utf-8", "backslashreplace")
+        row = (
+            micros(at),
+            reason,
+            detail,
+            self._stream or "",
+            event.id if event else None,
+            subject,
+            payload,
+        )
+        self._dialect.insert(self._connection, shapes.DEAD_LETTERS, [row])
+        self._tally.add_dead_letter(at, subject)
+
+    def load(self, ids: Iterable[CustomerId]) -> dict[CustomerId, Customer]:
+        """See `Batch`."""
+        return load_customers(self._database, self._connection, ids)
+
+    def due(self, until: datetime, *, limit: int, partition: int | None = None) -> list[CustomerId]:
+        """See `Batch`."""
+        statement = timers(self._database.partitions, partition)
+        found = self._connection.execute(statement, {"until": micros(until), "most": limit})
+        return [CustomerId(row[1]) for row in found]
+
+    def take_inbox(
+        self, *, limit: int, partition: int | None = None
+    ) -> list[tuple[CustomerId, Input]]:
+        """See `Batch`."""
+        inbox = tables.inbox
+        first = select(inbox.c.seq).order_by(inbox.c.seq).limit(limit)
+        if partition is not None:
+            first = first.where(inbox.c.partition == partition)
+        # By number, not by range: another writer may yet commit a lower one.
+        taken = self._connection.execute(
+            delete(inbox)
+            .where(inbox.c.seq.in_(first.scalar_subquery()))
+            .returning(inbox.c.seq, inbox.c.customer_id, inbox.c.input)
+        )
+        return [
+            (CustomerId(customer_id), input_from_json(rows.from_json(text)))
+            for _, customer_id, text in sorted(taken.tuples())
+        ]
+
+    def tell(self, to: CustomerId, what: Input) -> None:
+        """See `Batch`."""
+        self._told.append(tell_row(self._database, to, what))
+
+    def save(self, customers: Iterable[Customer]) -> None:
+        """See `Batch`."""
+        partition_of = self._database.partition_of
+        kept = [rows.customer_row(customer, partition_of(customer.id)) for customer in customers]
+        # Sorted, so that two writers never wait for each other.
+        kept.sort(key=_key)
+        self._dialect.insert(self._connection, shapes.CUSTOMERS, kept)
+
+    def journal(self, entries: Sequence[JournalEntry]) -> None:
+        """See `Batch`."""
+        for entry in entries:
+            self._tally.add_entry(entry)
+        kept = [rows.journal_row(entry) for entry in entries]
+        self._dialect.insert(self._connection, shapes.JOURNAL, kept)
+
+    def queue(self, messages: Sequence[Message]) -> None:
+        """See `Batch`."""
+        kept = sorted(rows.message_row(message) for message in messages)
+        self._dialect.insert(self._connection, shapes.MESSAGES, kept)
+
+    def requeue(self, messages: Sequence[Message]) -> None:
+        """See `Batch`."""
+        table = tables.messages
+        for message in sorted(messages, key=lambda message: message.id):
+            decided = micros(message.decided_at)
+            self._connection.execute(
+                update(table)
+                .where(table.c.id == message.id)
+                .where(table.c.state == DeliveryState.RETURNED)
+                .values(
+                    state=DeliveryState.QUEUED.value,
+                    reason="",
+                    rank=rank(message),
+                    decided_at=decided,
+                    next_attempt_at=decided,
+                    send_by=micros(message.send_by),
+                    changed_at=decided,
+                    message=rows.message_json(message),
+                )
+            )
+
+    def cancel(self, cancels: Sequence[Cancel]) -> set[MessageId]:
+        """See `Batch`."""
+        table = tables.messages
+        stopped = set()
+        for cancel in sorted(cancels, key=lambda cancel: cancel.message_id):
+            done = self._connection.execute(
+                update(table)
+                .where(table.c.id == cancel.message_id)
+                .where(table.c.state.in_([state.value for state in CANCELLABLE]))
+                .values(state=DeliveryState.DROPPED.value, reason=cancel.reason)
+            )
+            if done.rowcount:
+                stopped.add(cancel.message_id)
+        return stopped
+
+    def ledger(self, entries: Sequence[LedgerEntry]) -> None:
+        """See `Batch`."""
+        kept = [rows.ledger_row(entry) for entry in entries]
+        self._dialect.insert(self._connection, shapes.CONSENTS, kept)
+
+    def suppress(self, suppressions: Sequence[Suppression]) -> None:
+        """See `Batch`."""
+        kept = sorted(
+            (entry.hash, entry.channel, entry.scope, entry.reason, micros(entry.at))
+            for entry in suppressions
+        )
+        self._dialect.insert(self._connection, shapes.SUPPRESSIONS, kept)
+
+    def count_stats(self, rows: Iterable[StatRow]) -> None:
+        """See `Batch`."""
+        self._tally.add_rows(rows)
+
+    def save_products(self, products: Mapping[str, Mapping[str, object]], at: datetime) -> None:
+        """See `Batch`."""
+        kept = [
+            (sku, micros(at), rows.to_json(dict(products[sku]), f"product {sku}"))
+            for sku in sorted(products)
+        ]
+        self._dialect.insert(self._connection, shapes.PRODUCTS, kept)
+
+    def set_occurrence(self, schedule: str, at: datetime) -> None:
+        """See `Batch`."""
+        self._dialect.insert(self._connection, shapes.SCHEDULES, [(schedule, micros(at))])
+
+
+def _key(row: rows.Row) -> tuple[int, str]:
+    return row[0], row[1]

@@ -1,0 +1,266 @@
+"""What can be read of the SQL store outside of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection, Table, func, select, text
+
+from shopflow.domain.customer import Customer
+from shopflow.domain.ids import CustomerId, EventId
+from shopflow.domain.journal import JournalEntry
+from shopflow.store import tables
+from shopflow.store.records import (
+    UNCERTAIN_SHOWN,
+    DeliveryState,
+    Pause,
+    StatKey,
+    StatRow,
+    StatusReport,
+    StoredDeadLetter,
+    StoredEvent,
+    StoredMessage,
+    StoredRuleset,
+    StreamPosition,
+    Suppression,
+    Timeline,
+    retained_workflows,
+)
+from shopflow.store.sql import rows
+from shopflow.store.sql.carrying import load_customers, timers
+from shopflow.store.sql.database import Database
+from shopflow.store.tables import instant
+from shopflow.store.tally import results_by_workflow, stat_row
+
+#: Later than any instant.
+_FOREVER = 2**62
+
+#: Every (day, partition) of the event log, found by hopping through its key; then a look-up each.
+_PARTS = """
+WITH RECURSIVE days(day) AS (
+    SELECT min(day) FROM events
+    UNION ALL
+    SELECT (SELECT min(e.day) FROM events AS e WHERE e.day > days.day)
+    FROM days WHERE days.day IS NOT NULL
+), parts(day, part) AS (
+    SELECT day, (SELECT min(e.partition) FROM events AS e WHERE e.day = days.day)
+    FROM days WHERE day IS NOT NULL
+    UNION ALL
+    SELECT day, (SELECT min(e.partition) FROM events AS e
+                 WHERE e.day = parts.day AND e.partition > parts.part)
+    FROM parts WHERE parts.part IS NOT NULL
+)
+SELECT e.* FROM parts JOIN events AS e ON e.day = parts.day AND e.partition = parts.part
+"""
+_EVENT_BY_ID = text(f"{_PARTS} WHERE e.id = :id ORDER BY e.occurred_at DESC LIMIT 1")
+_EVENTS_OF_CUSTOMER = text(
+    f"{_PARTS} WHERE parts.part = :partition AND e.customer_id = :id ORDER BY e.occurred_at, e.id"
+)
+
+
+class SqlViews:
+    """`Views` over the tables."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def status(self) -> StatusReport:
+        """See `Views`."""
+        messages, letters = tables.messages, tables.dead_letters
+        with self._database.reading() as connection:
+            events, workflows = results_by_workflow(_stats(connection))
+            by_state = connection.execute(
+                select(messages.c.state, func.count()).group_by(messages.c.state)
+            ).tuples()
+            by_reason = connection.execute(
+                select(letters.c.reason, func.count()).group_by(letters.c.reason)
+            ).tuples()
+            doubtful = (
+                select(messages)
+                .where(text("uncertain > 0"))
+                .order_by(messages.c.decided_at.desc(), messages.c.id.desc())
+                .limit(UNCERTAIN_SHOWN)
+            )
+            return StatusReport(
+                events=events,
+                customers=_count(connection, tables.customers),
+                inbox=_count(connection, tables.inbox),
+                messages={DeliveryState(state): count for state, count in by_state},
+                workflows=workflows,
+                dead_letters=dict(by_reason.all()),
+                cursors=tuple(_cursors(connection)),
+                uncertain=tuple(map(rows.stored_message, connection.execute(doubtful).mappings())),
+                pauses=tuple(_pauses(connection)),
+            )
+
+    def customer(self, customer_id: CustomerId) -> Customer | None:
+        """See `Views`."""
+        return self.customers([customer_id]).get(customer_id)
+
+    def customers(self, ids: Iterable[CustomerId]) -> dict[CustomerId, Customer]:
+        """See `Views`."""
+        with self._database.reading() as connection:
+            return load_customers(self._database, connection, ids)
+
+    def next_due_at(self, partition: int | None = None) -> datetime | None:
+        """See `Views`."""
+        statement = timers(self._database.partitions, partition)
+        with self._database.reading() as connection:
+            found = connection.execute(statement, {"until": _FOREVER, "most": 1}).first()
+        return None if found is None else instant(found[0])
+
+    def timeline(self, customer_id: CustomerId) -> Timeline:
+        """See `Views`."""
+        journal, messages = tables.journal, tables.messages
+        partition = self._database.partition_of(customer_id)
+        with self._database.reading() as connection:
+            events = connection.execute(
+                _EVENTS_OF_CUSTOMER, {"id": customer_id, "partition": partition}
+            )
+            entries = connection.execute(
+                select(journal)
+                .where(journal.c.customer_id == customer_id)
+                .order_by(journal.c.at, journal.c.seq)
+            )
+            sends = connection.execute(
+                select(messages)
+                .where(messages.c.customer_id == customer_id)
+                .order_by(messages.c.decided_at, messages.c.id)
+            )
+            return Timeline(
+                events=tuple(map(rows.stored_event, events.mappings())),
+                journal=tuple(map(rows.journal_entry, entries.mappings())),
+                messages=tuple(map(rows.stored_message, sends.mappings())),
+            )
+
+    def event(self, event_id: EventId) -> StoredEvent | None:
+        """See `Views`."""
+        with self._database.reading() as connection:
+            found = connection.execute(_EVENT_BY_ID, {"id": event_id}).mappings().first()
+        return None if found is None else rows.stored_event(found)
+
+    def journal_of_event(self, event_id: EventId) -> list[JournalEntry]:
+        """See `Views`."""
+        journal = tables.journal
+        with self._database.reading() as connection:
+            found = connection.execute(
+                select(journal).where(journal.c.event_id == event_id).order_by(journal.c.seq)
+            )
+            return [rows.journal_entry(row) for row in found.mappings()]
+
+    def messages(
+        self,
+        *,
+        state: DeliveryState | None = None,
+        workflow: str | None = None,
+        limit: int = 100,
+    ) -> list[StoredMessage]:
+        """See `Views`."""
+        table = tables.messages
+        wanted = select(table).order_by(table.c.decided_at.desc(), table.c.id.desc()).limit(limit)
+        if state is not None:
+            wanted = wanted.where(table.c.state == state.value)
+        if workflow is not None:
+            wanted = wanted.where(table.c.workflow == workflow)
+        with self._database.reading() as connection:
+            return [rows.stored_message(row) for row in connection.execute(wanted).mappings()]
+
+    def dead_letters(
+        self, *, reason: str | None = None, limit: int = 100
+    ) -> list[StoredDeadLetter]:
+        """See `Views`."""
+        table = tables.dead_letters
+        wanted = select(table).order_by(table.c.seq.desc()).limit(limit)
+        if reason is not None:
+            wanted = wanted.where(table.c.reason == reason)
+        with self._database.reading() as connection:
+            return [rows.dead_letter(row) for row in connection.execute(wanted).mappings()]
+
+    def stats(self) -> list[StatRow]:
+        """See `Views`."""
+        with self._database.reading() as connection:
+            return _stats(connection)
+
+    def products(self) -> dict[str, Mapping[str, object]]:
+        """See `Views`."""
+        table = tables.products
+        with self._database.reading() as connection:
+            found = connection.execute(select(table.c.sku, table.c.document)).tuples()
+            return {sku: rows.from_json(document) for sku, document in found}
+
+    def suppressions(self, hashes: Iterable[str]) -> list[Suppression]:
+        """See `Views`."""
+        table = tables.suppressions
+        wanted = (
+            select(table)
+            .where(table.c.hash.in_(sorted(set(hashes))))
+            .order_by(table.c.hash, table.c.channel)
+        )
+        with self._database.reading() as connection:
+            return [
+                Suppression(**{**row, "at": instant(row["at"])})
+                for row in connection.execute(wanted).mappings()
+            ]
+
+    def occurrences(self) -> dict[str, datetime]:
+        """See `Views`."""
+        table = tables.schedules
+        with self._database.reading() as connection:
+            found = connection.execute(select(table.c.name, table.c.last_at)).tuples()
+            return {name: instant(at) for name, at in found}
+
+    def pauses(self) -> list[Pause]:
+        """See `Views`."""
+        with self._database.reading() as connection:
+            return _pauses(connection)
+
+    def rulesets(self) -> list[StoredRuleset]:
+        """See `Views`."""
+        table = tables.rulesets
+        newest = select(table).order_by(table.c.deployed_at.desc(), table.c.digest)
+        with self._database.reading() as connection:
+            return [
+                StoredRuleset(
+                    digest=row.digest,
+                    document=rows.from_json(row.document),
+                    deployed_at=instant(row.deployed_at),
+                )
+                for row in connection.execute(newest)
+            ]
+
+    def retained_workflows(self) -> dict[str, object]:
+        """See `Views`."""
+        return retained_workflows(self.rulesets())
+
+
+def _count(connection: Connection, table: Table) -> int:
+    return connection.execute(select(func.count()).select_from(table)).scalar_one()
+
+
+def _stats(connection: Connection) -> list[StatRow]:
+    table = tables.stats
+    found = connection.execute(select(table)).tuples().all()
+    width = len(StatKey._fields)
+    return [stat_row(StatKey(*row[:width]), row[width:]) for row in sorted(found)]
+
+
+def _cursors(connection: Connection) -> list[StreamPosition]:
+    table = tables.cursors
+    return [
+        StreamPosition(
+            stream=row.stream,
+            epoch=row.epoch,
+            position=row.position,
+            read_to=None if row.read_to is None else instant(row.read_to),
+        )
+        for row in connection.execute(select(table).order_by(table.c.stream))
+    ]
+
+
+def _pauses(connection: Connection) -> list[Pause]:
+    table = tables.pauses
+    return [
+        Pause(scope=row.scope, reason=row.reason, at=instant(row.at))
+        for row in connection.execute(select(table).order_by(table.c.scope))
+    ]

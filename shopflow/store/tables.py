@@ -1,0 +1,286 @@
+"""The tables, as SQLAlchemy metadata; migrations make them, and a test holds the two together.
+
+Times are whole microseconds of UTC, which sort and compare the same everywhere; money is whole
+millionths; a `day` reads as 20260303. Text columns named `state`, `input`, `details`, `message`
+and `document` hold JSON.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData()
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+#: A row number that the database gives.
+_Seq = BigInteger().with_variant(Integer, "sqlite")
+
+
+def micros(at: datetime) -> int:
+    """An instant as it is kept."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def instant(kept: int) -> datetime:
+    """The instant that is kept so."""
+    return _EPOCH + timedelta(0, 0, kept)
+
+
+def _text(name: str, default: str | None = None) -> Column[str]:
+    return Column(name, Text, nullable=False, server_default=default)
+
+
+def _whole(name: str, default: str | None = None) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default=default)
+
+
+def _maybe(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=True)
+
+
+#: What is fixed when the database is made, such as the number of partitions.
+settings = Table("settings", metadata, _text("name"), _text("value"), PrimaryKeyConstraint("name"))
+
+customers = Table(
+    "customers",
+    metadata,
+    _whole("partition"),
+    _text("id"),
+    _maybe("next_due_at"),
+    _whole("state_version"),
+    _text("state"),
+    PrimaryKeyConstraint("partition", "id"),
+)
+Index(
+    "customers_due",
+    customers.c.partition,
+    customers.c.next_due_at,
+    sqlite_where=text("next_due_at IS NOT NULL"),
+    postgresql_where=text("next_due_at IS NOT NULL"),
+)
+
+cursors = Table(
+    "cursors",
+    metadata,
+    _text("stream"),
+    _whole("epoch"),
+    _text("position", ""),
+    _maybe("read_to"),
+    PrimaryKeyConstraint("stream"),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("seq", _Seq, primary_key=True, autoincrement=True),
+    _whole("partition"),
+    _text("customer_id"),
+    _text("input"),
+    Index("inbox_partition", "partition", "seq"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    _whole("day"),
+    _whole("partition"),
+    _text("id"),
+    _text("type"),
+    _whole("occurred_at"),
+    Column("customer_id", Text),
+    _text("payload"),
+    PrimaryKeyConstraint("day", "partition", "id"),
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("seq", _Seq, primary_key=True, autoincrement=True),
+    _text("customer_id"),
+    _whole("at"),
+    _text("kind"),
+    Column("workflow", Text),
+    _text("reason"),
+    Column("event_id", Text),
+    _text("details"),
+    Index("journal_customer", "customer_id", "at"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    _text("id"),
+    _text("customer_id"),
+    _text("enrolment_id"),
+    _text("workflow"),
+    _text("channel"),
+    _text("class"),
+    #: The place in the outbox, lowest first.
+    _whole("rank"),
+    _whole("decided_at"),
+    _whole("send_by"),
+    _text("state"),
+    _maybe("next_attempt_at"),
+    _whole("attempts", "0"),
+    _whole("uncertain", "0"),
+    _text("lease_owner", ""),
+    _maybe("lease_until"),
+    _text("provider_id", ""),
+    _text("reason", ""),
+    _whole("changed_at"),
+    _text("message"),
+    PrimaryKeyConstraint("id"),
+    Index("messages_customer", "customer_id", "decided_at"),
+)
+Index(
+    "messages_queued",
+    messages.c.channel,
+    messages.c.rank,
+    messages.c.decided_at,
+    messages.c.id,
+    sqlite_where=text("state = 'queued'"),
+    postgresql_where=text("state = 'queued'"),
+)
+Index(
+    "messages_in_hand",
+    messages.c.lease_until,
+    sqlite_where=text("state IN ('leased', 'attempted')"),
+    postgresql_where=text("state IN ('leased', 'attempted')"),
+)
+Index(
+    "messages_doubtful",
+    messages.c.decided_at,
+    sqlite_where=text("uncertain > 0"),
+    postgresql_where=text("uncertain > 0"),
+)
+
+stats = Table(
+    "stats",
+    metadata,
+    _whole("day"),
+    _whole("partition"),
+    _text("workflow"),
+    _whole("version"),
+    _text("step"),
+    _text("channel"),
+    _text("variant"),
+    _text("result"),
+    _whole("count"),
+    _whole("value"),
+    _whole("cost"),
+    PrimaryKeyConstraint(
+        "day", "partition", "workflow", "version", "step", "channel", "variant", "result"
+    ),
+)
+
+#: Enrolments that wait for an event which is not their customer's own.
+waits = Table(
+    "waits",
+    metadata,
+    _text("event_type"),
+    _text("key"),
+    _text("enrolment_id"),
+    _whole("partition"),
+    _text("customer_id"),
+    _whole("since"),
+    PrimaryKeyConstraint("event_type", "key", "enrolment_id"),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("seq", _Seq, primary_key=True, autoincrement=True),
+    _text("customer_id"),
+    _text("channel"),
+    _text("purpose"),
+    _text("state"),
+    _whole("at"),
+    _text("basis"),
+    _maybe("until"),
+    _text("source"),
+    _text("text_version"),
+    _text("proof"),
+    Column("event_id", Text),
+    Index("consents_customer", "customer_id", "seq"),
+)
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    _text("hash"),
+    _text("channel"),
+    _text("scope"),
+    _text("reason"),
+    _whole("at"),
+    PrimaryKeyConstraint("hash", "channel"),
+)
+
+coupons = Table(
+    "coupons",
+    metadata,
+    _text("pool"),
+    _text("code"),
+    #: free, taken by a partition ahead of use, or bound to a message.
+    _text("state"),
+    _maybe("taken_until"),
+    Column("message_id", Text),
+    PrimaryKeyConstraint("pool", "code"),
+)
+
+products = Table(
+    "products",
+    metadata,
+    _text("sku"),
+    _whole("at"),
+    _text("document"),
+    PrimaryKeyConstraint("sku"),
+)
+
+rulesets = Table(
+    "rulesets",
+    metadata,
+    _text("digest"),
+    _whole("deployed_at"),
+    _text("document"),
+    PrimaryKeyConstraint("digest"),
+)
+
+schedules = Table(
+    "schedules", metadata, _text("name"), _whole("last_at"), PrimaryKeyConstraint("name")
+)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("seq", _Seq, primary_key=True, autoincrement=True),
+    _whole("at"),
+    _text("reason"),
+    _text("detail"),
+    _text("stream"),
+    Column("event_id", Text),
+    Column("customer_id", Text),
+    _text("payload"),
+)
+
+pauses = Table(
+    "pauses",
+    metadata,
+    _text("scope"),
+    _text("reason"),
+    _whole("at"),
+    PrimaryKeyConstraint("scope"),
+)
