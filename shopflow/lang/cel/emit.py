@@ -12,6 +12,7 @@ from typing import NamedTuple
 from shopflow.lang.cel import ast, functions
 from shopflow.lang.cel.ast import Macro
 from shopflow.lang.cel.runtime import NAMESPACE, OPERATORS
+from shopflow.lang.cel.signatures import signature
 
 
 class Kind(StrEnum):
@@ -151,11 +152,8 @@ class ExactEmitter:
         return f"b[{name!r}]"
 
     def select(self, operand: ast.Node, field: str) -> str:
-        """A field's value; a plain subscript raises for everything that has no fields."""
-        text = self.emit(operand).text
-        if isinstance(operand, (ast.Global, ast.Local, ast.Select)):
-            return f"{text}[{field!r}]"
-        return f"select({text}, {field!r})"
+        """A field's value."""
+        return f"select({self.emit(operand).text}, {field!r})"
 
     def has(self, node: ast.Has) -> Code:
         """Whether a field is there."""
@@ -190,8 +188,10 @@ class ExactEmitter:
         args = ", ".join(self.emit(operand).text for operand in operands)
         if node.function == "in_stock" and node.target is None and len(node.args) == 1:
             return Code(f"in_stock({args}, b.get('__products__'))", Kind.BOOL)
-        function = functions.find(node.function, on_target=node.target is not None)
-        if function is None:
+        on_target = node.target is not None
+        function = functions.find(node.function, on_target=on_target)
+        known = signature(node.function, on_target=on_target)
+        if function is None or known is None or not known.counts(len(operands)):
             return Code(f"unknown({node.function!r})")
         return Code(f"{self.constant(function)}({args})", kind_of_call(node.function))
 

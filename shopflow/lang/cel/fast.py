@@ -88,6 +88,12 @@ class FastEmitter(ExactEmitter):
         test = f"{field} in {t} if ({t} := {operand}).__class__ is dict else has({t}, {field})"
         return Code(f"({test})", Kind.BOOL)
 
+    def select(self, operand: ast.Node, field: str) -> str:
+        """A plain subscript, which raises for everything that has no fields."""
+        if isinstance(operand, (ast.Global, ast.Local, ast.Select)):
+            return f"{self.emit(operand).text}[{field!r}]"
+        return super().select(operand, field)
+
     def index(self, node: ast.Index) -> str:
         """A subscript where the key is a field name."""
         key = node.key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from functools import cached_property, lru_cache
-from typing import Final
+from typing import Final, Never
 
 from shopflow.domain.expression import Atom
 from shopflow.errors import CompileError, EvaluationError
@@ -50,12 +50,13 @@ class Program:
         try:
             return self._fast(bindings)
         except CEL_ERRORS as error:
-            if not self._absorbs:
-                raise _as_evaluation_error(error) from error
+            # Python's own words for a wrong type are not the author's; exact has CEL's.
+            if not self._absorbs and not isinstance(error, TypeError):
+                _raise(error)
         try:
             return self._exact(bindings)
         except CEL_ERRORS as error:
-            raise _as_evaluation_error(error) from error
+            _raise(error)
 
     @cached_property
     def _exact(self) -> Callable[[object], object]:
@@ -73,12 +74,14 @@ class Program:
             return NOT_CONSTANT
 
 
-def _as_evaluation_error(error: Exception) -> EvaluationError:
+def _raise(error: Exception) -> Never:
     if isinstance(error, EvaluationError):
-        return error
+        raise error
     if isinstance(error, KeyError):
-        return EvaluationError(f"nothing named {error.args[0]!r}" if error.args else "no such key")
-    return EvaluationError(str(error))
+        raise EvaluationError(f"nothing named {error}") from error
+    if isinstance(error, RecursionError):
+        raise EvaluationError("a value nests too deeply") from error
+    raise EvaluationError(str(error)) from error
 
 
 def compile_expression(

@@ -10,7 +10,14 @@ from shopflow.lang.cel import arithmetic, functions, operators
 from shopflow.lang.cel.operators import no_overload
 
 #: What an evaluation may raise and CEL calls an error; everything else is a defect.
-CEL_ERRORS = (EvaluationError, LookupError, TypeError, ValueError, ArithmeticError)
+CEL_ERRORS = (
+    EvaluationError,
+    LookupError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    RecursionError,  # a value from outside may nest deeper than Python recurses
+)
 
 _Thunk = Callable[[], object]
 

@@ -41,9 +41,13 @@ class Signature:
     needed: int
     result: Type
 
+    def counts(self, given: int) -> bool:
+        """Whether it takes so many operands."""
+        return self.needed <= given <= len(self.operands)
+
     def takes(self, given: Sequence[Type]) -> bool:
         """Whether these operands fit; dyn fits everywhere."""
-        return self.needed <= len(given) <= len(self.operands) and all(
+        return self.counts(len(given)) and all(
             each.kind is TypeKind.DYN or each.kind in allowed
             for each, allowed in zip(given, self.operands, strict=False)
         )

@@ -37,7 +37,7 @@ KNOWN_MISSES = {
 LEFT_OUT_STRINGS = ("/quote/", "/format/", "/format_errors/")
 
 
-def value_of(typed):  # noqa: PLR0911 - one return a kind
+def value_of(typed):
     ((kind, value),) = typed.items()
     match kind:
         case "null":
@@ -61,7 +61,7 @@ def value_of(typed):  # noqa: PLR0911 - one return a kind
     return value
 
 
-def same(actual, expected):  # noqa: PLR0911 - one return a kind
+def same(actual, expected):
     """Equal in value and in CEL type, through and through; NaN is itself and -0.0 is not 0.0."""
     if type_of(actual) != type_of(expected):
         return False
