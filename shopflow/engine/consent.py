@@ -75,7 +75,7 @@ def _resting(entry: Consent, at: datetime) -> bool:
 
 def suppressed(customer: Draft, message_class: MessageClass, channel: str) -> bool:
     """True when nothing, or nothing of this class, may go to the customer's address."""
-    stops = {scope for where, scope in customer.suppressions.items() if where in (channel, "")}
+    stops = {scope for where, scope in customer.suppressions if where in (channel, "")}
     if SuppressionScope.MARKETING in stops and message_class in REFUSABLE:
         return True
     return bool(stops - {SuppressionScope.MARKETING})
