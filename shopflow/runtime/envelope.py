@@ -21,6 +21,9 @@ from shopflow.errors import TemplateError
 from shopflow.runtime.links import Links, Subject
 from shopflow.store.records import LeasedMessage
 
+#: Fields of the sender that templates read as `shop.<name>`.
+_SHOP = ("legal_name", "address", "contact", "privacy_url", "sms_stop")
+
 
 class Mode(StrEnum):
     """What may leave."""
@@ -70,13 +73,23 @@ class Envelopes:
         withheld = self._withheld(message, customer, now)
         if withheld is not None:
             return withheld
+        subject = Subject(message.customer_id, message.channel, message.purpose)
+        leaves = message.message_class.value in outside.OPT_OUT_CLASSES
+        way_out = self.links.unsubscribe_url(subject) if leaves else ""
+        values = {**message.variables, "shop": self._shop, "unsubscribe_url": way_out}
         try:
             content = self.templates.render(
-                message.template, message.channel, message.locale, message.variables
+                message.template, message.channel, message.locale, values
             )
         except TemplateError:
             return Withheld(outcome=Outcome.FAILED, reason=Reason.TEMPLATE)
-        return self._filled(leased, content)
+        mailto = self.links.unsubscribe_mailto(subject) if leaves else ""
+        return self._filled(leased, content, way_out, mailto)
+
+    @property
+    def _shop(self) -> Mapping[str, str]:
+        """What templates may say of the shop."""
+        return {name: getattr(self.sender, name) for name in _SHOP}
 
     def _withheld(
         self, message: Message, customer: Customer | None, now: datetime
@@ -107,10 +120,10 @@ class Envelopes:
     def _listed(self, address: str) -> bool:
         return any(fnmatchcase(address.lower(), pattern.lower()) for pattern in self.allowlist)
 
-    def _filled(self, leased: LeasedMessage, content: Mapping[str, str]) -> outside.Message:
+    def _filled(
+        self, leased: LeasedMessage, content: Mapping[str, str], way_out: str, mailto: str
+    ) -> outside.Message:
         message = leased.message
-        leaves = message.message_class.value in outside.OPT_OUT_CLASSES
-        subject = Subject(message.customer_id, message.channel, message.purpose)
         return outside.Message(
             id=message.id,
             to=message.address,
@@ -122,8 +135,8 @@ class Envelopes:
             locale=message.locale,
             content=content,
             variables=message.variables,
-            unsubscribe_url=self.links.unsubscribe_url(subject) if leaves else "",
-            unsubscribe_mailto=self.links.unsubscribe_mailto(subject) if leaves else "",
+            unsubscribe_url=way_out,
+            unsubscribe_mailto=mailto,
             sender=self.sender,
             created_at=message.decided_at,
             attempt=leased.attempt,

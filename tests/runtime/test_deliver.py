@@ -257,6 +257,7 @@ async def test_a_template_that_fails_hurts_its_own_message_only():
 
 SERVICE = {"purpose": "service", "message_class": MessageClass.SERVICE}
 GRANTED = [("email", "cart_recovery")]
+NO_MARKETING = frozenset({("email", SuppressionScope.MARKETING)})
 WITHDRAWN = {("email", "cart_recovery"): Consent(state=ConsentState.WITHDRAWN, at=T0)}
 
 
@@ -267,21 +268,19 @@ WITHDRAWN = {("email", "cart_recovery"): Consent(state=ConsentState.WITHDRAWN, a
         (replace(a_customer(), consents=WITHDRAWN), {}, Outcome.DROPPED, "no_consent"),
         (a_customer(), SERVICE, Outcome.ACCEPTED, ""),
         (
-            replace(
-                a_customer(consent=GRANTED), suppressions={"email": SuppressionScope.MARKETING}
-            ),
+            replace(a_customer(consent=GRANTED), suppressions=NO_MARKETING),
             {},
             Outcome.DROPPED,
             "suppressed",
         ),
         (
-            replace(a_customer(), suppressions={"email": SuppressionScope.MARKETING}),
+            replace(a_customer(), suppressions=NO_MARKETING),
             SERVICE,
             Outcome.ACCEPTED,
             "",
         ),
         (
-            replace(a_customer(), suppressions={"": SuppressionScope.PERSON}),
+            replace(a_customer(), suppressions=frozenset({("", SuppressionScope.PERSON)})),
             SERVICE,
             Outcome.DROPPED,
             "suppressed",
