@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from shopflow.domain.event import Outcome
+from shopflow.domain.event import Event, Outcome
 from shopflow.domain.message import Message
 from shopflow.domain.policy import MessageClass
 from shopflow.store.records import DeliveryState
@@ -44,3 +44,8 @@ def covered(message: Message, scopes: Collection[str]) -> bool:
         or f"channel:{message.channel}" in scopes
         or f"workflow:{message.workflow}" in scopes
     )
+
+
+def came_in(stream: str | None, event: Event | None) -> bool:
+    """True when what is set aside was an input of the stream, not something shopflow emitted."""
+    return stream is not None and (event is None or event.hops == 0)

@@ -13,7 +13,7 @@ from shopflow.domain.event import Event, Input
 from shopflow.domain.ids import CustomerId, MessageId
 from shopflow.domain.journal import Cancel, JournalEntry, LedgerEntry
 from shopflow.domain.message import Message
-from shopflow.store.delivery import CANCELLABLE
+from shopflow.store.delivery import CANCELLABLE, came_in
 from shopflow.store.memory_state import Row, State
 from shopflow.store.records import (
     Arrival,
@@ -77,7 +77,8 @@ class MemoryBatch:
             payload=raw.decode("utf-8", "backslashreplace"),
         )
         self._state.append(self._state.dead_letters, letter)
-        self._tally.add_dead_letter(at, letter.customer_id)
+        if came_in(self._stream, event):
+            self._tally.add_dead_letter(at, letter.customer_id)
 
     def load(self, ids: Iterable[CustomerId]) -> dict[CustomerId, Customer]:
         """See `Batch`."""

@@ -94,23 +94,26 @@ class MemoryOutbox:
         return changed
 
     def recover(
-        self, *, now: datetime, resend: Collection[str], owner: str | None = None
+        self,
+        *,
+        now: datetime,
+        resend: Collection[str],
+        owner: str | None = None,
+        channel: str | None = None,
     ) -> Recovered:
         """See `Outbox`."""
         state = self._state
         requeued, resent, held = 0, [], []
         with state.changing() as tally:
             for row in list(state.rows.values()):
-                if row.lease_until is None or (row.lease_until > now and row.owner != owner):
-                    continue
                 message = row.stored.message
+                if not _left(row, now, owner) or channel not in {None, message.channel}:
+                    continue
                 if row.stored.state is DeliveryState.LEASED:
                     state.move(row, DeliveryState.QUEUED, now)
                     requeued += 1
                     continue
-                doubtful = replace(
-                    row, stored=replace(row.stored, uncertain=row.stored.uncertain + 1)
-                )
+                doubtful = _doubted(row)
                 if message.channel in resend:
                     resent.append(state.move(doubtful, DeliveryState.QUEUED, now).stored)
                 else:
@@ -138,8 +141,10 @@ class MemoryOutbox:
             return False
         moved = self._state.move(row, AFTER[report.outcome], report.at, report.reason)
         doubt = int(report.outcome is Outcome.UNCERTAIN)
+        accepted = report.outcome is Outcome.ACCEPTED
         final = replace(
             moved.stored,
+            message=report.message if accepted else moved.stored.message,
             provider_id=word.provider_id,
             uncertain=moved.stored.uncertain + doubt,
             next_attempt_at=None,
@@ -173,3 +178,11 @@ def _held_by(row: Row, owner: str) -> bool:
 
 def _may_settle(row: Row, owner: str, outcome: Outcome) -> bool:
     return _held_by(row, owner) or (outcome is Outcome.ACCEPTED and row.stored.state in OPEN)
+
+
+def _left(row: Row, now: datetime, owner: str | None) -> bool:
+    return row.lease_until is not None and (row.lease_until <= now or row.owner == owner)
+
+
+def _doubted(row: Row) -> Row:
+    return replace(row, stored=replace(row.stored, uncertain=row.stored.uncertain + 1))

@@ -57,7 +57,11 @@ class Batch(Protocol):
         detail: str = "",
         event: Event | None = None,
     ) -> None:
-        """The input is kept aside with its reason and counted as `dead_letter`."""
+        """The input is kept aside with its reason.
+
+        It is counted as `dead_letter` when it came in with this batch's stream; what shopflow
+        itself emitted was counted by the event that led to it.
+        """
 
     def load(self, ids: Iterable[CustomerId]) -> dict[CustomerId, Customer]:
         """The customers of these ids that exist, whole, as last saved."""
@@ -130,14 +134,22 @@ class Outbox(Protocol):
     ) -> set[MessageId]:
         """Those whose state changed; each of the settled ones told its customer and was counted.
 
-        An acceptance counts from anyone, since the message has left. Any other word counts only
-        from the owner of the lease.
+        An acceptance counts from anyone, since the message has left; the message is then kept as
+        the report has it, where secrets may be blanked. Any other word counts only from the owner
+        of the lease.
         """
 
     def recover(
-        self, *, now: datetime, resend: Collection[str], owner: str | None = None
+        self,
+        *,
+        now: datetime,
+        resend: Collection[str],
+        owner: str | None = None,
+        channel: str | None = None,
     ) -> Recovered:
         """Takes back leases that have run out by `now`, and every lease of `owner`.
+
+        With a channel, only its messages.
 
         Attempts without a receipt go again on the channels of `resend`; on others they stay
         uncertain, and their customers are told.

@@ -40,12 +40,12 @@ def instant(kept: int) -> datetime:
     return _EPOCH + timedelta(0, 0, kept)
 
 
-def _text(name: str, default: str | None = None) -> Column[str]:
-    return Column(name, Text, nullable=False, server_default=default)
+def _text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False)
 
 
-def _whole(name: str, default: str | None = None) -> Column[int]:
-    return Column(name, BigInteger, nullable=False, server_default=default)
+def _whole(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False)
 
 
 def _maybe(name: str) -> Column[int]:
@@ -78,7 +78,7 @@ cursors = Table(
     metadata,
     _text("stream"),
     _whole("epoch"),
-    _text("position", ""),
+    _text("position"),
     _maybe("read_to"),
     PrimaryKeyConstraint("stream"),
 )
@@ -135,12 +135,12 @@ messages = Table(
     _whole("send_by"),
     _text("state"),
     _maybe("next_attempt_at"),
-    _whole("attempts", "0"),
-    _whole("uncertain", "0"),
-    _text("lease_owner", ""),
+    _whole("attempts"),
+    _whole("uncertain"),
+    _text("lease_owner"),
     _maybe("lease_until"),
-    _text("provider_id", ""),
-    _text("reason", ""),
+    _text("provider_id"),
+    _text("reason"),
     _whole("changed_at"),
     _text("message"),
     PrimaryKeyConstraint("id"),

@@ -15,7 +15,7 @@ from shopflow.domain.ids import CustomerId, MessageId
 from shopflow.domain.journal import Cancel, JournalEntry, LedgerEntry
 from shopflow.domain.message import Message
 from shopflow.store import tables
-from shopflow.store.delivery import CANCELLABLE, rank
+from shopflow.store.delivery import CANCELLABLE, came_in, rank
 from shopflow.store.records import (
     Arrival,
     DeliveryState,
@@ -98,7 +98,8 @@ class SqlBatch:
             payload,
         )
         self._dialect.insert(self._connection, shapes.DEAD_LETTERS, [row])
-        self._tally.add_dead_letter(at, subject)
+        if came_in(self._stream, event):
+            self._tally.add_dead_letter(at, subject)
 
     def load(self, ids: Iterable[CustomerId]) -> dict[CustomerId, Customer]:
         """See `Batch`."""
@@ -126,7 +127,7 @@ class SqlBatch:
         )
         return [
             (CustomerId(customer_id), input_from_json(rows.from_json(text)))
-            for _, customer_id, text in sorted(taken.tuples())
+            for _, customer_id, text in sorted(taken)
         ]
 
     def tell(self, to: CustomerId, what: Input) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, and_, case, false, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, update
 
 from shopflow.domain.event import DeliveryReport, Outcome
 from shopflow.domain.ids import MessageId
@@ -62,7 +62,7 @@ class SqlOutbox:
                 .returning(
                     _T.c.rank, _T.c.decided_at, _T.c.id, _T.c.attempts, _T.c.uncertain, _T.c.message
                 )
-            ).tuples()
+            )
             return [
                 LeasedMessage(
                     message=rows.message_of(text), attempt=attempts + 1, uncertain=uncertain
@@ -109,12 +109,19 @@ class SqlOutbox:
         return changed
 
     def recover(
-        self, *, now: datetime, resend: Collection[str], owner: str | None = None
+        self,
+        *,
+        now: datetime,
+        resend: Collection[str],
+        owner: str | None = None,
+        channel: str | None = None,
     ) -> Recovered:
         """See `Outbox`."""
-        left = or_(
-            _T.c.lease_until <= micros(now), false() if owner is None else _T.c.lease_owner == owner
-        )
+        left: ColumnElement[bool] = _T.c.lease_until <= micros(now)
+        if owner is not None:
+            left = or_(left, _T.c.lease_owner == owner)
+        if channel is not None:
+            left = and_(left, _T.c.channel == channel)
         with self._database.writing() as connection:
             requeued = connection.execute(
                 update(_T)
@@ -185,8 +192,10 @@ def _in_hand(owner: str) -> ColumnElement[bool]:
 def _settle(connection: Connection, owner: str, word: Settled) -> bool:
     report = word.report
     may = _in_hand(owner)
+    kept: dict[str, object] = {}
     if report.outcome is Outcome.ACCEPTED:
         may = or_(may, _T.c.state.in_([state.value for state in OPEN]))
+        kept["message"] = rows.message_json(report.message)
     done = connection.execute(
         update(_T)
         .where(_T.c.id == report.message.id, may)
@@ -198,6 +207,7 @@ def _settle(connection: Connection, owner: str, word: Settled) -> bool:
             next_attempt_at=None,
             changed_at=micros(report.at),
             **_FREE,
+            **kept,
         )
     )
     return done.rowcount > 0

@@ -72,10 +72,10 @@ class SqlViews:
             events, workflows = results_by_workflow(_stats(connection))
             by_state = connection.execute(
                 select(messages.c.state, func.count()).group_by(messages.c.state)
-            ).tuples()
+            )
             by_reason = connection.execute(
                 select(letters.c.reason, func.count()).group_by(letters.c.reason)
-            ).tuples()
+            )
             doubtful = (
                 select(messages)
                 .where(text("uncertain > 0"))
@@ -143,11 +143,15 @@ class SqlViews:
     def journal_of_event(self, event_id: EventId) -> list[JournalEntry]:
         """See `Views`."""
         journal = tables.journal
+        wanted = select(journal).where(journal.c.event_id == event_id).order_by(journal.c.seq)
+        event = self.event(event_id)
+        if event is not None and event.customer_id is not None:
+            # The journal is indexed by customer; without one, all of it is read.
+            customer = self.customer(event.customer_id)
+            alias_of = None if customer is None else customer.alias_of
+            wanted = wanted.where(journal.c.customer_id.in_([event.customer_id, alias_of]))
         with self._database.reading() as connection:
-            found = connection.execute(
-                select(journal).where(journal.c.event_id == event_id).order_by(journal.c.seq)
-            )
-            return [rows.journal_entry(row) for row in found.mappings()]
+            return [rows.journal_entry(row) for row in connection.execute(wanted).mappings()]
 
     def messages(
         self,
@@ -186,7 +190,7 @@ class SqlViews:
         """See `Views`."""
         table = tables.products
         with self._database.reading() as connection:
-            found = connection.execute(select(table.c.sku, table.c.document)).tuples()
+            found = connection.execute(select(table.c.sku, table.c.document))
             return {sku: rows.from_json(document) for sku, document in found}
 
     def suppressions(self, hashes: Iterable[str]) -> list[Suppression]:
@@ -207,7 +211,7 @@ class SqlViews:
         """See `Views`."""
         table = tables.schedules
         with self._database.reading() as connection:
-            found = connection.execute(select(table.c.name, table.c.last_at)).tuples()
+            found = connection.execute(select(table.c.name, table.c.last_at))
             return {name: instant(at) for name, at in found}
 
     def pauses(self) -> list[Pause]:
@@ -240,7 +244,7 @@ def _count(connection: Connection, table: Table) -> int:
 
 def _stats(connection: Connection) -> list[StatRow]:
     table = tables.stats
-    found = connection.execute(select(table)).tuples().all()
+    found = connection.execute(select(table)).all()
     width = len(StatKey._fields)
     return [stat_row(StatKey(*row[:width]), row[width:]) for row in sorted(found)]
 
