@@ -17,6 +17,8 @@ from .tags import Tag, find_tags
 
 #: Files may use each other this deep.
 MAX_DEPTH = 8
+#: And one template uses others this many times, counting those within others.
+MAX_USES = 200
 #: A whole template longer than this is a mistake, such as files that double each other.
 MAX_CHARACTERS = 1_000_000
 
@@ -40,6 +42,7 @@ class Assembler:
     locales: Sequence[str]
     problems: list[Problem] = field(default_factory=list)
     _open: list[str] = field(default_factory=list)
+    _uses: int = 0
 
     def whole(self, source: Source) -> Source:
         """The source with everything it uses in its place."""
@@ -108,6 +111,11 @@ class Assembler:
         match = _TARGET.fullmatch(tag.code)
         if match is None:
             self._complain(source, tag, f"'{tag.word}' wants the name of a file in quotes")
+            return None
+        self._uses += 1
+        if self._uses >= MAX_USES:
+            if self._uses == MAX_USES:
+                self._complain(source, tag, f"files are used more than {MAX_USES} times")
             return None
         name = match[1] or match[2]
         found = next((each for each in self._spellings(name) if each in self.files), "")

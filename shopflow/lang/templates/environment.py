@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,9 +14,9 @@ import minijinja
 from shopflow.errors import TemplateError
 from shopflow.problem import Problem
 
-from .filters import filters
+from .filters import FilterError, filters
 from .source import Place, Source
-from .tags import find_tags
+from .tags import Tag, find_tags
 
 #: Steps that one part of one message may take; a mail with 1,000 lines takes some 50,000.
 FUEL = 1_000_000
@@ -27,6 +28,7 @@ SYNTAX, UNKNOWN = "SF320", "SF324"
 
 _FILTER = re.compile(r"\|\s*([A-Za-z_]\w*)")
 _TEST = re.compile(r"\bis\s+(?:not\s+)?([A-Za-z_]\w*)")
+_DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _NAME = re.compile(r"`([^`]+)` is undefined")
 _FUNCTIONS = frozenset({"range", "dict", "debug", "namespace", "loop", "super", "self"})
 _COMMON = ("default", "length", "upper", "lower", "title", "join", "first", "last", "round", "sort")
@@ -98,11 +100,17 @@ class Environments:
             text = self._by_kind[part.kind].render_template(part.key, **values)
         except minijinja.TemplateError as e:
             raise TemplateError(_told(part, e)) from None
+        except FilterError as e:
+            raise TemplateError(_told_of_filter(part, e)) from None
+        except _NullError:
+            raise TemplateError(_told_of_null(part, values)) from None
         except TemplateError as e:
             raise TemplateError(f"{part.place(0).path}: {e}") from None
         except TypeError:
             # What a filter raises when it is called with the wrong number of arguments.
             raise TemplateError(f"{part.place(0).path}: a filter with wrong arguments") from None
+        if part.kind == "json" and not _is_json(text):
+            raise TemplateError(f"{part.place(0).path}: gives no JSON")
         if len(text) > MAX_PART:
             raise TemplateError(f"{part.place(0).path}: more than {MAX_PART:,} characters")
         return text
@@ -137,10 +145,58 @@ class Environments:
         return True
 
 
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+class _NullError(TemplateError):
+    """Raised where a null would be printed."""
+
+
 def _written(value: Any) -> Any:
     if value is None:
-        raise TemplateError("a value that is null would be printed; write {{ name or '' }}")
+        raise _NullError
     return value
+
+
+def _told_of_null(part: Part, values: Mapping[str, object]) -> str:
+    # The library does not say what it was about to print, so the plain names are looked up.
+    names = {
+        tag.code: tag
+        for tag in find_tags(part.text)
+        if tag.kind == "expression" and _DOTTED.fullmatch(tag.code) and _is_null(tag.code, values)
+    }
+    where = _place(part, *names.values()) if len(names) == 1 else part.place(0).path
+    who = " or ".join(f"'{name}'" for name in names) or "a value"
+    return f"{where}: {who} is null and would be printed; write {{{{ name or '' }}}}"
+
+
+def _is_null(name: str, values: Mapping[str, object]) -> bool:
+    value: object = values
+    for step in name.split("."):
+        value = value.get(step, value) if isinstance(value, Mapping) else value
+    return value is None
+
+
+def _told_of_filter(part: Part, error: FilterError) -> str:
+    users = [
+        tag
+        for tag in find_tags(part.text)
+        if any(match[1] == error.filter_name for match in _FILTER.finditer(tag.bare))
+    ]
+    if not users:
+        return f"{part.place(0).path}: {error}"
+    codes = " or ".join(f"'{tag.code[:_LONGEST_QUOTE]}'" for tag in users[:3])
+    return f"{_place(part, users[0])}: {error}, in {codes}"
+
+
+def _place(part: Part, tag: Tag) -> str:
+    place = part.place(len(part.text[: tag.start].encode()))
+    return f"{place.path}:{place.line}"
 
 
 def _told(part: Part, error: minijinja.TemplateError) -> str:

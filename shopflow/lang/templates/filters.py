@@ -22,6 +22,14 @@ _LONGEST_PATTERN = 60
 _THRESHOLD = 1.6
 
 
+class FilterError(TemplateError):
+    """Raised by a filter on a value that it cannot write; the filter does not know its place."""
+
+    def __init__(self, filter_name: str, wanted: str) -> None:
+        super().__init__(f"the filter '{filter_name}' wants {wanted}")
+        self.filter_name = filter_name
+
+
 class _State(Protocol):
     def lookup(self, name: str) -> Any: ...
 
@@ -86,7 +94,7 @@ def _decimal(value: object, name: str) -> Decimal:
             number = Decimal("NaN")
         if number.is_finite():
             return number
-    raise TemplateError(f"the filter '{name}' wants a number")
+    raise FilterError(name, "a number")
 
 
 def _moment(value: object, name: str) -> datetime:
@@ -94,9 +102,9 @@ def _moment(value: object, name: str) -> datetime:
         try:
             value = datetime.fromisoformat(value)
         except ValueError as e:
-            raise TemplateError(f"the filter '{name}' wants a time as in RFC 3339") from e
+            raise FilterError(name, "a time as in RFC 3339") from e
     if not isinstance(value, datetime):
-        raise TemplateError(f"the filter '{name}' wants a time as in RFC 3339")
+        raise FilterError(name, "a time as in RFC 3339")
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
@@ -104,7 +112,7 @@ def _seconds(value: object) -> timedelta:
     try:
         return timedelta(seconds=float(_decimal(value, "duration")))
     except OverflowError as e:
-        raise TemplateError("the filter 'duration' wants a number of seconds") from e
+        raise FilterError("duration", "a number of seconds") from e
 
 
 def _locale(state: _State, given: str | None) -> Locale:
