@@ -226,7 +226,8 @@ class StatusReport:
     customers: int = 0
     inbox: int = 0
     messages: Mapping[DeliveryState, int] = field(default_factory=dict)
-    #: Workflow -> result -> count; see `shopflow.store.tally` for the results.
+    #: Workflow -> result -> count, "" for what is of none; the results are told in
+    #: `shopflow.store.tally`.
     workflows: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     #: Reason -> count of the dead letters that are kept.
     dead_letters: Mapping[str, int] = field(default_factory=dict)

@@ -120,10 +120,11 @@ def _millionths(amount: Decimal) -> int:
 def results_by_workflow(
     rows: Iterable[StatRow],
 ) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
-    """Counts by result: of events that came in, and of each workflow."""
+    """Counts by result: of events that came in, and of each workflow ("" is of none)."""
     events: Counter[str] = Counter()
     workflows: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
-        counts = workflows[row.key.workflow] if row.key.workflow else events
-        counts[row.key.result] += row.count
+        workflow, result = row.key.workflow, row.key.result
+        of_events = not workflow and result in {ACCEPTED, DUPLICATE, DEAD_LETTER}
+        (events if of_events else workflows[workflow])[result] += row.count
     return dict(events), {name: dict(counts) for name, counts in sorted(workflows.items())}
