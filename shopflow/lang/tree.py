@@ -52,7 +52,18 @@ NOWHERE = Span()
 class Node:
     """A value with its place; `data` is the same as plain Python."""
 
-    __slots__ = ("_data", "depth", "entries", "items", "kind", "size", "span", "style", "text")
+    __slots__ = (
+        "_data",
+        "depth",
+        "entries",
+        "from_environment",
+        "items",
+        "kind",
+        "size",
+        "span",
+        "style",
+        "text",
+    )
 
     def __init__(
         self, kind: Kind, span: Span = NOWHERE, *, text: str = "", style: str = ""
@@ -70,6 +81,8 @@ class Node:
         self.size = 1
         #: Levels below it, likewise.
         self.depth = 0
+        #: The text came from the environment or a file, and may be secret.
+        self.from_environment = False
         self._data: object = self
 
     @property
@@ -87,6 +100,24 @@ class Node:
                 return [item.data for item in self.items]
             case _:
                 return self.text if self.style else core_scalar(self.text)
+
+    def replace_text(self, text: str) -> None:
+        """Gives a scalar the text that the environment has for it."""
+        self.text = text
+        self.from_environment = True
+        if not text:
+            # An empty variable is an empty text, not nothing.
+            self.style = '"'
+
+    def forget(self) -> None:
+        """Works `data` out anew when it is asked for next, here and below."""
+        self._data = self
+        for child in (*self.items, *(value for _, value in self.pairs())):
+            child.forget()
+
+    def without(self, key: str) -> None:
+        """Takes a key out."""
+        del self.entries[key]
 
     def get(self, key: str) -> Node | None:
         """The value under a key; None when there is none, or the node is no map."""

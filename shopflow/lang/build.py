@@ -1,0 +1,181 @@
+"""A repository compiled: a ruleset, and everything that lint wants to know of its making."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from shopflow.domain.policy import FrequencyCap, Purpose, QuietWindow
+from shopflow.domain.ruleset import ChannelFacts, Ruleset
+from shopflow.domain.workflow import Workflow
+from shopflow.lang.compiler.context import Context, InstalledChannel
+from shopflow.lang.compiler.event_types import EventTypes
+from shopflow.lang.compiler.policies import compile_caps, compile_purposes, compile_quiet_hours
+from shopflow.lang.compiler.profile import compile_profile, compile_segments
+from shopflow.lang.compiler.source import Source, Use
+from shopflow.lang.compiler.workflow import CompiledWorkflow, compile_document
+from shopflow.lang.digest import ruleset_digest
+from shopflow.lang.document import Document
+from shopflow.lang.project import Project
+from shopflow.lang.repository import Repository, RuleFile
+from shopflow.lang.tree import Node
+from shopflow.problem import Problem
+
+#: The attribute that holds the address of a channel, where it is not the channel's own name.
+ADDRESSES = {"email": "email", "sms": "phone", "whatsapp": "phone"}
+
+
+@dataclass(slots=True, kw_only=True)
+class Build:
+    """What a repository compiles to; with problems of severity error it must not be run."""
+
+    repository: Repository
+    context: Context
+    ruleset: Ruleset
+    workflows: list[CompiledWorkflow] = field(default_factory=list)
+    #: Every expression outside workflows, with its document.
+    uses: list[tuple[Document, Use]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def build(
+    repository: Repository, project: Project, channels: Mapping[str, InstalledChannel]
+) -> Build:
+    """Compiles every sound file of a repository."""
+    maker = _Maker(repository)
+    context = maker.context(project, channels)
+    compiled = [
+        compile_document(file.document, file.document.root, context)
+        for file in repository.of_kind("Workflow")
+        if file.sound and file.document.root is not None
+    ]
+    for each in compiled:
+        maker.problems += each.problems
+    caps, windows = maker.caps(context), maker.windows(context)
+    ruleset = _ruleset(context, project, _by_id(compiled), caps, windows)
+    return Build(
+        repository=repository,
+        context=context,
+        ruleset=ruleset,
+        workflows=compiled,
+        uses=maker.uses,
+        problems=maker.problems,
+    )
+
+
+class _Maker:
+    """Compiles the files that stand around the workflows, and keeps their problems."""
+
+    def __init__(self, repository: Repository) -> None:
+        self.repository = repository
+        self.problems: list[Problem] = []
+        self.uses: list[tuple[Document, Use]] = []
+
+    def context(self, project: Project, channels: Mapping[str, InstalledChannel]) -> Context:
+        catalogue = self.repository.catalogue
+        context = Context(
+            catalogue=catalogue,
+            event_types=EventTypes(catalogue),
+            channels=channels,
+            timezone=project.timezone,
+        )
+        traits, _ = self._opened("Traits")
+        context = compile_profile(traits, context)
+        self._close(traits)
+        segments, _ = self._opened("Segments")
+        context = compile_segments(segments, context)
+        self._close(segments)
+        return replace(context, purposes=self._purposes(context))
+
+    def _purposes(self, context: Context) -> dict[str, Purpose] | None:
+        file = self.repository.single("ConsentPolicy")
+        source, root = self._opened("ConsentPolicy")
+        if source is None or root is None:
+            # Without the file there are no purposes; with a broken one they are not known.
+            return None if file is not None else {}
+        found = compile_purposes(source, root, context)
+        self._close(source)
+        return found
+
+    def caps(self, context: Context) -> tuple[FrequencyCap, ...]:
+        source, root = self._opened("FrequencyCaps")
+        if source is None or root is None:
+            return ()
+        files = self.repository.of_kind("Workflow")
+        ids = None if not all(map(_id_of, files)) else frozenset(map(_id_of, files))
+        found = compile_caps(source, root, context, ids)
+        self._close(source)
+        return found
+
+    def windows(self, context: Context) -> tuple[QuietWindow, ...]:
+        source, root = self._opened("QuietHours")
+        if source is None or root is None:
+            return ()
+        found = compile_quiet_hours(source, root, context)
+        self._close(source)
+        return found
+
+    def _opened(self, kind: str) -> tuple[Source | None, Node | None]:
+        file = self.repository.single(kind)
+        if file is None or not file.sound or file.document.root is None:
+            return None, None
+        return Source(file.document, self.repository.catalogue), file.document.root
+
+    def _close(self, source: Source | None) -> None:
+        if source is not None:
+            self.problems += source.problems
+            self.uses += [(source.document, use) for use in source.uses]
+
+
+def _id_of(file: RuleFile) -> str:
+    root = file.document.root
+    node = root.get("id") if root is not None else None
+    return node.text if node is not None else ""
+
+
+def _by_id(compiled: list[CompiledWorkflow]) -> dict[str, Workflow]:
+    found = [each.workflow for each in compiled if each.workflow is not None]
+    return {workflow.id: workflow for workflow in sorted(found, key=lambda each: each.id)}
+
+
+def _ruleset(
+    context: Context,
+    project: Project,
+    workflows: Mapping[str, Workflow],
+    caps: tuple[FrequencyCap, ...],
+    windows: tuple[QuietWindow, ...],
+) -> Ruleset:
+    ruleset = Ruleset(
+        workflows=workflows,
+        purposes=context.purposes or {},
+        caps=caps,
+        quiet_windows=windows,
+        attributes=context.attributes,
+        traits=context.traits,
+        segments=context.segments,
+        channels={
+            name: ChannelFacts(name=name, address_attribute=_address(channel))
+            for name, channel in context.channels.items()
+            if channel.configured
+        },
+        timezone=project.timezone,
+        locale=project.locale,
+        currency=project.currency,
+    )
+    return replace(ruleset, digest=ruleset_digest(ruleset))
+
+
+def _address(channel: InstalledChannel) -> str | None:
+    return ADDRESSES.get(channel.name, channel.name) if channel.needs_address else None
+
+
+def sources(compiled: list[CompiledWorkflow]) -> dict[str, Mapping[str, Any]]:
+    """Each workflow's document as plain data, by digest: what the store keeps for later."""
+    return {
+        each.workflow.digest: each.document.root.data
+        for each in compiled
+        if each.workflow is not None
+        and each.document.root is not None
+        and isinstance(each.document.root.data, dict)
+    }

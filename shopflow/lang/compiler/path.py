@@ -1,0 +1,76 @@
+"""What an enrolment has certainly, or possibly, passed when it comes to a step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from shopflow.lang.cel.types import STRING, TIMESTAMP, Type, record
+from shopflow.lang.compiler.event_types import union
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """The steps passed on the way here, with the event that a wait_for met."""
+
+    certain: frozenset[str] = frozenset()
+    possible: frozenset[str] = frozenset()
+    #: Step -> the event it met on every way here, or on some.
+    met: Mapping[str, Type] = field(default_factory=dict)
+    maybe_met: Mapping[str, Type] = field(default_factory=dict)
+    #: Nobody comes further than this.
+    ended: bool = False
+
+    def after_step(self, step: str, *, event: Type | None = None) -> Passed:
+        """One step further."""
+        events = {} if event is None else {step: event}
+        return replace(
+            self,
+            certain=self.certain | {step},
+            possible=self.possible | {step},
+            met={**self.met, **events},
+            maybe_met={**self.maybe_met, **events},
+        )
+
+    def ending(self) -> Passed:
+        """Nobody comes further."""
+        return replace(self, ended=True)
+
+    @staticmethod
+    def either(ways: Sequence[Passed]) -> Passed:
+        """Where several ways join; those that ended do not come here."""
+        open_ways = [way for way in ways if not way.ended]
+        if not open_ways:
+            joined = Passed.either([replace(way, ended=False) for way in ways])
+            return joined.ending()
+        certain = frozenset.intersection(*(way.certain for way in open_ways))
+        possible = frozenset().union(*(way.possible for way in ways))
+        everywhere = set.intersection(*({*way.met} for way in open_ways))
+        maybe: dict[str, Type] = {}
+        for way in ways:
+            for step, event in way.maybe_met.items():
+                maybe[step] = union([maybe[step], event]) if step in maybe else event
+        return Passed(
+            certain=certain,
+            possible=possible,
+            met={step: union(way.met[step] for way in open_ways) for step in everywhere},
+            maybe_met=maybe,
+        )
+
+    def steps_type(self, all_events: Mapping[str, Type]) -> Type:
+        """What `steps` is here: a record of every step that may have been passed."""
+        fields = {}
+        for step in self.possible:
+            event = self.met.get(step) or self.maybe_met.get(step) or all_events.get(step)
+            fields[step] = _result_type(event, met=step in self.met)
+        return record(fields, required=self.certain)
+
+
+def _result_type(event: Type | None, *, met: bool) -> Type:
+    fields = {"outcome": STRING, "at": TIMESTAMP, "sent_at": TIMESTAMP, "channel": STRING}
+    required = {"outcome", "at"}
+    if event is not None:
+        fields["event"] = event
+        if met:
+            required.add("event")
+    return record(fields, required=required)

@@ -1,0 +1,122 @@
+"""The setting of one workflow's expressions: its own names, and checks of names it refers to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from shopflow.domain.policy import MessageClass, Purpose
+from shopflow.lang.cel.types import DYN, Type, list_of, record
+from shopflow.lang.compiler.context import Context, type_of_value
+from shopflow.lang.compiler.path import Passed
+from shopflow.lang.compiler.scope import Scope
+from shopflow.lang.compiler.source import Source
+from shopflow.lang.names import did_you_mean
+from shopflow.lang.tree import Node
+
+
+@dataclass(slots=True, kw_only=True)
+class Setting:
+    """What the expressions of one workflow can use, beside the names of the customer."""
+
+    source: Source
+    context: Context
+    values: Mapping[str, object] = field(default_factory=dict)
+    trigger: Type = DYN
+    item: Type | None = None
+    #: Types of `let`, filled once they are known.
+    let: dict[str, Type] = field(default_factory=dict)
+    purpose: str = ""
+    #: A wait of the workflow gathers further triggers.
+    gathers: bool = False
+
+    def trigger_scope(self, event: Type | None) -> Scope:
+        """What a trigger's expressions may use."""
+        names = {"values": self._values_type()}
+        if event is not None:
+            names["event"] = event
+        return self.context.customer_scope("the trigger").having(**names)
+
+    def enrolment_scope(self, place: str) -> Scope:
+        """What every expression of an enrolment may use, but for `vars` and `steps`."""
+        names = {"values": self._values_type(), "trigger": self.trigger}
+        if self.item is not None:
+            names["item"] = self.item
+        if self.gathers:
+            names["gathered"] = list_of(self.trigger)
+        return self.context.customer_scope(place).having(**names)
+
+    def step_scope(self, passed: Passed, place: str = "a step") -> Scope:
+        """What a step's expressions may use, after these steps."""
+        return self.enrolment_scope(place).having(
+            vars=record(self.let), steps=passed.steps_type({})
+        )
+
+    def _values_type(self) -> Type:
+        return record({name: type_of_value(value) for name, value in self.values.items()})
+
+    def purpose_of(self, name: str) -> Purpose | None:
+        """The purpose of that name, when it is known."""
+        return (self.context.purposes or {}).get(name)
+
+    def is_service(self, purpose: str) -> bool:
+        """Whether messages of this purpose are service."""
+        found = self.purpose_of(purpose)
+        return found is not None and found.message_class in (
+            MessageClass.SERVICE,
+            MessageClass.INTERNAL,
+        )
+
+    def check_purpose(self, node: Node) -> None:
+        """Reports a purpose that the consent policy does not have."""
+        purposes = self.context.purposes
+        if purposes is not None and node.text not in purposes:
+            hint = did_you_mean(node.text, purposes, label="purposes")
+            self.source.report("SF402", node, f"no purpose named '{node.text}'", hint=hint)
+
+    def check_channel(self, node: Node) -> None:
+        """Reports a channel that is not installed, or that shopflow.yaml does not set up."""
+        channels = self.context.channels
+        if node.text not in channels:
+            hint = did_you_mean(node.text, channels, label="installed")
+            self.source.report("SF313", node, f"no channel named '{node.text}'", hint=hint)
+        elif not channels[node.text].configured:
+            message = f"the channel '{node.text}' is not set up in shopflow.yaml"
+            hint = f"add `{node.text}` under channels"
+            self.source.report("SF313", node, message, hint=hint)
+
+    def check_covered(self, purpose: str, channel: Node) -> None:
+        """Reports a channel on which nobody can have agreed to the purpose."""
+        found = self.purpose_of(purpose)
+        if found is None or found.message_class is not MessageClass.MARKETING:
+            return
+        if channel.text in self.context.channels and channel.text not in found.channels:
+            message = f"the purpose '{purpose}' does not cover the channel '{channel.text}'"
+            covered = ", ".join(sorted(found.channels)) or "none"
+            hint = (
+                f"name the channel under the purpose in policies/consent.yaml; covered: {covered}"
+            )
+            self.source.report("SF402", channel, message, hint=hint)
+
+    def unknown_field(self, node: Node, name: str, event: Type) -> None:
+        """Reports a payload field that the event does not have."""
+        hint = did_you_mean(name, event.fields, label="fields")
+        self.source.report("SF103", node, f"the event has no field '{name}'", hint=hint)
+
+    def unknown_attribute(self, node: Node, name: str) -> None:
+        """Reports an attribute that nobody declared."""
+        hint = did_you_mean(name, self.context.attributes)
+        if not hint.startswith("did"):
+            hint = "declare it under attributes in rules/traits.yaml"
+        self.source.report("SF103", node, f"no attribute named '{name}'", hint=hint)
+
+    def unique(self, what: str, nodes: Sequence[Node]) -> None:
+        """Reports names that stand twice."""
+        first: dict[str, Node] = {}
+        for node in nodes:
+            if node.text in first:
+                line = first[node.text].span.line + 1
+                message = f"a second {what} named '{node.text}'; the first is in line {line}"
+                self.source.report("SF007", node, message, hint="give it a name of its own")
+            else:
+                first[node.text] = node

@@ -1,0 +1,50 @@
+"""The shape of steps in a file: which kind each is, and the steps inside it."""
+
+from __future__ import annotations
+
+from shopflow.lang.tree import Node
+
+#: The word that says what a step is, in the order in which the schema looks for it.
+KINDS = (
+    "wait",
+    "wait_for",
+    "send",
+    "choose",
+    "split",
+    "repeat",
+    "set",
+    "consent",
+    "emit",
+    "end",
+)
+
+
+def kind_of(node: Node) -> str | None:
+    """The word that says what a step is."""
+    return next((kind for kind in KINDS if kind in node), None)
+
+
+def branches_of(node: Node) -> list[Node]:
+    """The lists of steps inside a step, in the order of the file."""
+    match kind_of(node):
+        case "wait_for":
+            return [node[key] for key in ("then", "else") if key in node]
+        case "choose":
+            branches = node["choose"].items
+            return [each[key] for each in branches for key in ("then", "else") if key in each]
+        case "split":
+            return [branch["then"] for branch in node["split"].items if "then" in branch]
+        case "repeat":
+            return [node["repeat"]["steps"]]
+        case _:
+            return []
+
+
+def every_step(steps: Node) -> list[Node]:
+    """All steps of a workflow, outer before inner, in the order of the file."""
+    found = []
+    for step in steps.items:
+        found.append(step)
+        for branch in branches_of(step):
+            found += every_step(branch)
+    return found

@@ -1,0 +1,49 @@
+"""The types of expressions, and what a condition that held tells about what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from shopflow.domain.expression import Expression
+from shopflow.lang.cel import DYN, Environment, Program, Type, infer
+from shopflow.lang.cel.narrowing import when_true
+from shopflow.lang.compiler.context import type_of_value
+from shopflow.lang.compiler.scope import Scope
+from shopflow.lang.constant import Constant
+
+Path = tuple[str, ...]
+
+
+def type_of(expression: Expression, scope: Scope) -> Type:
+    """The type of the expression's value; anything where it cannot be known."""
+    match expression:
+        case Constant():
+            return type_of_value(expression.value)
+        case Program():
+            return infer(expression, Environment(scope.names))
+        case _:
+            return DYN
+
+
+def present(expression: Expression | None, root: str) -> frozenset[Path]:
+    """The paths below a name that are there whenever the condition holds."""
+    if not isinstance(expression, Program):
+        return frozenset()
+    paths = {*when_true(expression.tree), *(atom.path for atom in expression.atoms)}
+    return frozenset(path[1:] for path in paths if path[0] == root and len(path) > 1)
+
+
+def having(found: Type, paths: Iterable[Path]) -> Type:
+    """The record, with fields that are known to be there."""
+    for path in paths:
+        found = _having(found, path)
+    return found
+
+
+def _having(found: Type, path: Path) -> Type:
+    if not path or path[0] not in found.fields:
+        return found
+    name, *rest = path
+    inner = _having(found.fields[name], tuple(rest))
+    return replace(found, fields={**found.fields, name: inner}, required=found.required | {name})

@@ -1,0 +1,62 @@
+"""Holding every compiled expression against the names and types of its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from shopflow.lang.cel import BOOL, DURATION, DYN, TIMESTAMP, Environment, Type, check, list_of
+from shopflow.lang.cel.findings import Finding
+from shopflow.lang.compiler.source import Use
+from shopflow.lang.document import Document
+from shopflow.problem import Problem, Severity
+
+_WANTED: dict[str, Type | None] = {
+    "": None,
+    "bool": BOOL,
+    "duration": DURATION,
+    "timestamp": TIMESTAMP,
+    "list": list_of(DYN),
+}
+
+
+def check_uses(document: Document, uses: Iterable[Use]) -> Iterator[Problem]:
+    """What does not fit in each expression, with its place in the file."""
+    for use in uses:
+        findings = check(
+            use.program, Environment(use.scope.names), expected=_WANTED[use.scope.wants]
+        )
+        for finding in findings:
+            if finding.code == "SF108" and use.scope.place == "the goal":
+                # A goal without its value is reached all the same.
+                continue
+            yield _problem(document, use, finding)
+
+
+def _problem(document: Document, use: Use, finding: Finding) -> Problem:
+    location = document.location_in(use.node, finding.line, finding.column, finding.length)
+    code, message, hint = _in_rule_terms(use, finding)
+    severity = Severity.ERROR if code == "SF209" else finding.severity
+    return document.problem_at(location, code, message, hint=hint, severity=severity)
+
+
+def _in_rule_terms(use: Use, finding: Finding) -> tuple[str, str, str]:
+    """The finding as a person who writes rules would say it."""
+    line = use.node.text.split("\n")[finding.line - 1]
+    text = line[finding.column - 1 : finding.column - 1 + finding.length]
+    if finding.code == "SF102" and text == "event":
+        message = f"there is no `event` in {use.scope.place}: the event is over"
+        hint = "what started the enrolment is `trigger`; what a wait_for met is steps.<id>.event"
+        return "SF114", message, hint
+    steps = use.scope.names.get("steps")
+    if steps is not None:
+        name = text.removeprefix("steps.").split(".")[0].split("[")[0]
+        if finding.code == "SF103" and "steps has no field" in finding.message:
+            return (
+                "SF102",
+                f"no step '{name}' before this place",
+                finding.hint.replace("fields:", "steps:"),
+            )
+        if finding.code == "SF108" and text == f"steps.{name}":
+            message = f"the step '{name}' may not have run before this place"
+            return "SF209", message, f"ask first: has(steps.{name}) && …"
+    return finding.code, finding.message, finding.hint

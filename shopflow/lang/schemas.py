@@ -1,0 +1,92 @@
+"""The schemas: one for every kind of file, and one for every event type that a shop can tell.
+
+Holding a document against its schema is `shopflow.lang.validation`'s.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+
+import shopflow
+
+Schema = Mapping[str, Any]
+
+#: `kind` of a file -> the name of its schema.
+KINDS: Mapping[str, str] = {
+    "Project": "project",
+    "Environment": "environment",
+    "Workflow": "workflow",
+    "WorkflowTest": "workflow-test",
+    "Traits": "traits",
+    "Segments": "segments",
+    "ConsentPolicy": "consent-policy",
+    "FrequencyCaps": "frequency-caps",
+    "QuietHours": "quiet-hours",
+    "Coupon": "coupon",
+}
+EVENT_SUFFIX = ".schema.json"
+#: Names of the envelope, which no payload may use.
+RESERVED_FIELDS = frozenset({"id", "type", "occurred_at"})
+
+
+@dataclass(frozen=True, slots=True)
+class EventCatalogue:
+    """The event types by name, each with the schema of its payload."""
+
+    schemas: Mapping[str, Schema] = field(default_factory=dict)
+
+    def __contains__(self, event_type: object) -> bool:
+        return event_type in self.schemas
+
+    def under(self, prefix: str) -> tuple[str, ...]:
+        """The types that begin with a prefix such as `order.`."""
+        return tuple(sorted(name for name in self.schemas if name.startswith(prefix)))
+
+
+@cache
+def folder() -> Path:
+    """Where the schemas are: in the installed package, or beside it in a checkout."""
+    package = Path(shopflow.__file__).parent
+    packaged = package / "schemas"
+    return packaged if packaged.is_dir() else package.parent / "schemas"
+
+
+@cache
+def schema_of(kind: str) -> Schema:
+    """The schema of a kind of file, such as Workflow; raises KeyError for an unknown kind."""
+    path = folder() / "v1" / f"{KINDS[kind]}{EVENT_SUFFIX}"
+    schema: Schema = json.loads(path.read_text(encoding="utf-8"))
+    return schema
+
+
+@cache
+def quick_check(kind: str) -> jsonschema_rs.Validator:
+    """A validator that only says yes or no, a hundred times faster than one that says why."""
+    return jsonschema_rs.validator_for(dict(schema_of(kind)))
+
+
+@cache
+def shipped_events() -> EventCatalogue:
+    """The catalogue of event types that comes with shopflow."""
+    found = {}
+    for path in sorted((folder() / "events").glob(f"*{EVENT_SUFFIX}")):
+        name = path.name.removesuffix(EVENT_SUFFIX)
+        found[name] = json.loads(path.read_text(encoding="utf-8"))
+    return EventCatalogue(found)
+
+
+def resolve(schema: Schema, part: Schema) -> Schema:
+    """A part of a schema with its `$ref` followed; words beside the reference count too."""
+    while isinstance(target := part.get("$ref"), str) and target.startswith("#/"):
+        found: Any = schema
+        for step in target[2:].split("/"):
+            found = found[step]
+        part = {**found, **{key: value for key, value in part.items() if key != "$ref"}}
+    return part
