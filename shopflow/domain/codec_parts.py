@@ -108,6 +108,7 @@ def sent_to_json(record: SentRecord) -> Json:
             "ac": record.accepted_at,
             "du": record.due_at,
             "m": message_to_json(record.message) if record.message else None,
+            "q": record.queued,
         }
     )
 
@@ -129,6 +130,7 @@ def sent_from_json(json: Json) -> SentRecord:
         accepted_at=_time(at) if (at := get("ac")) else None,
         due_at=_time(at) if (at := get("du")) else None,
         message=message_from_json(message) if (message := get("m")) else None,
+        queued=get("q", False),
     )
 
 

@@ -87,6 +87,8 @@ class SentRecord:
     #: While held: when its gates are passed again, and the message itself.
     due_at: datetime | None = None
     message: Message | None = None
+    #: While held: its row is in the outbox, handed back; False when it was never there.
+    queued: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

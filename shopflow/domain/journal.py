@@ -105,7 +105,7 @@ class Queue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requeue:
-    """Let a message that was on hold go: put it into the outbox, or back where its row is there."""
+    """Let a message that was handed back go after all, as it is given here."""
 
     message: Message
 

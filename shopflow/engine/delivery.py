@@ -55,7 +55,7 @@ def release(turn: Turn, record: SentRecord, due: datetime) -> None:
         return
     moved = replace(message, cursor_at=due)
     channels = (moved.channel, *moved.fallbacks)
-    _try_channels(turn, moved, channels, due, queued=True)
+    _try_channels(turn, moved, channels, due, queued=record.queued)
 
 
 def _record(turn: Turn, message: Message) -> SentRecord | None:
@@ -111,7 +111,8 @@ def _try_channels(
         if verdict.kind is gates.Kind.HOLD:
             if queued and not same:
                 turn.effects.append(Cancel(message_id=message.id, reason=reason))
-            keep_held(turn, workflow, _over(turn, message, channel, rest), verdict, at)
+            held = _over(turn, message, channel, rest)
+            keep_held(turn, workflow, held, verdict, at, queued=same)
             return
         reason = verdict.reason
         if verdict.kind is not gates.Kind.SKIP:

@@ -288,7 +288,13 @@ def take_slot(turn: Turn, message: Message) -> None:
 
 
 def keep_held(
-    turn: Turn, workflow: Workflow, message: Message, verdict: gates.Verdict, at: datetime
+    turn: Turn,
+    workflow: Workflow,
+    message: Message,
+    verdict: gates.Verdict,
+    at: datetime,
+    *,
+    queued: bool = False,
 ) -> None:
     """Keep a message that has left its step until its hold ends; it takes no slot meanwhile."""
     enrolment = turn.customer.enrolments.get(message.enrolment_id)
@@ -315,6 +321,7 @@ def keep_held(
         state=SlotState.HELD,
         due_at=verdict.until,
         message=message,
+        queued=queued,
     )
     kept = tuple(r for r in turn.customer.sent if r.message_id != message.id)
     turn.customer.sent = (*kept, record)

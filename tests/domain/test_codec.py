@@ -143,6 +143,7 @@ SENDS = every_field(
     accepted_at=st.none() | TIMES,
     due_at=st.none() | TIMES,
     message=st.none() | MESSAGES,
+    queued=st.booleans(),
 )
 MARKS = every_field(Mark, entered_at=TIMES, last_message_at=st.none() | TIMES, used_at=TIMES)
 CONSENTS = every_field(
