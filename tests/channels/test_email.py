@@ -366,7 +366,7 @@ def test_rate_spaces_marketing_and_lets_service_pass(sink):
         server = sink()
         async with server.listening():
             rate = {"marketing": {"rate": "20/s"}}
-            channel = EmailChannel(settings_for(server, senders=rate, connections=8))
+            channel = EmailChannel(settings_for(server, senders=rate, connections=1))
             batch = [*many(7), a_message("service", message_class="service")]
             started = time.monotonic()
             order = [identity async for identity, _ in channel.send(batch)]
@@ -374,7 +374,7 @@ def test_rate_spaces_marketing_and_lets_service_pass(sink):
             return order, time.monotonic() - started
 
     order, seconds = asyncio.run(run())
-    assert order.index("service") <= 2
+    assert order[0] == "service"
     assert seconds >= 6 / 20
 
 

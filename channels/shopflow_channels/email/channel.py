@@ -122,7 +122,8 @@ class _Batch:
     __slots__ = ("_receipts", "waiting", "workers")
 
     def __init__(self, messages: Sequence[Message], workers: int) -> None:
-        self.waiting = deque(messages)
+        # Service first: a password reset does not wait for the turns of a newsletter.
+        self.waiting = deque(sorted(messages, key=lambda m: m.message_class != "service"))
         #: How many still take messages.
         self.workers = min(workers, len(messages))
         self._receipts: asyncio.Queue[tuple[str, Receipt] | asyncio.Task[None]] = asyncio.Queue()

@@ -62,10 +62,14 @@ class Source:
         begin = self.text.rfind("\n", 0, offset) + 1
         line = self.text[begin:].partition("\n")[0]
         place = self.place(offset)
-        # A line put together from two files stands so in neither: it is not shown.
-        whole = self.place(begin)
-        shown = line if whole.path == place.path and whole.column == 1 else ""
+        # A line that stands so in no file would only put the caret in a wrong place.
+        shown = line if self._is_written(begin, line) else ""
         return problem_at(place, code, message, hint=hint, excerpt=shown)
+
+    def _is_written(self, begin: int, line: str) -> bool:
+        start = self.place(begin)
+        end = self.place(begin + max(0, len(line) - 1))
+        return start.column == 1 and end == start.after(line[:-1])
 
 
 def joined(sources: Iterable[Source]) -> Source:

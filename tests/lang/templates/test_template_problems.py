@@ -133,3 +133,9 @@ def test_windows_line_ends_and_a_byte_order_mark_are_no_problem(load):
         "subject": "Bonjour",
         "text": "ligne 1\nligne 2\n",
     }
+
+
+def test_line_that_stands_so_in_no_file_is_not_shown(load):
+    told = one(load, "<mjml><mj-body><mj-text a='{{ x }}'>a</mj-text></mj-body></mjml>")
+    assert told.startswith("a/b/email.fr.mjml:1:28: error[SF321]: MJML leaves this out")
+    assert "   |" not in told
