@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any, Protocol
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_time, format_timedelta
@@ -36,7 +36,7 @@ class _State(Protocol):
 
 def filters(*, currency: str, timezone: str) -> dict[str, Callable[..., Any]]:
     """The filters by name; the currency and the zone are for values that bring none."""
-    zone = ZoneInfo(timezone)
+    zone = _zone(timezone)
 
     @pass_state
     def money(
@@ -66,6 +66,14 @@ def filters(*, currency: str, timezone: str) -> dict[str, Callable[..., Any]]:
         return str(told)
 
     return {"money": money, "number": number, "date": date, "time": time, "duration": duration}
+
+
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        # Whoever reads the project's settings tells it with its place; nothing is rendered then.
+        return UTC
 
 
 @lru_cache(maxsize=4096)

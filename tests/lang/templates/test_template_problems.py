@@ -139,3 +139,10 @@ def test_line_that_stands_so_in_no_file_is_not_shown(load):
     told = one(load, "<mjml><mj-body><mj-text a='{{ x }}'>a</mj-text></mj-body></mjml>")
     assert told.startswith("a/b/email.fr.mjml:1:28: error[SF321]: MJML leaves this out")
     assert "   |" not in told
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../etc/passwd"])
+def test_unknown_time_zone_of_the_project_does_not_stop_the_loading(load, zone):
+    templates, problems = load({"a/b/sms.fr.txt": "x"}, timezone=zone)
+    assert problems == []
+    assert templates.names() == {"a/b"}
