@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sqlalchemy import Connection, inspect, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -22,9 +24,14 @@ PARTITIONS = 64
 
 
 def open_store(
-    url: str, *, partitions: int | None = None, create: bool = True, full_sync: bool = False
+    url: str,
+    *,
+    root: Path | None = None,
+    partitions: int | None = None,
+    create: bool = True,
+    full_sync: bool = False,
 ) -> Store:
-    """The store at `memory:` or `sqlite:///file`.
+    """The store at `memory:` or `sqlite:///file`; a relative file is under the root.
 
     An SQLite database is made when it is missing (unless `create` is false) and migrated when it
     is old. `full_sync` waits for the disk at every commit: a power cut then loses nothing at all.
@@ -34,7 +41,7 @@ def open_store(
     """
     if url == "memory:":
         return MemoryStore(partitions or 1)
-    dialect = _sqlite(url, full_sync=full_sync)
+    dialect = _sqlite(url, root, full_sync=full_sync)
     if not create and not dialect.exists:
         raise StoreError(
             f"there is no database {dialect.name} yet: `shopflow run` or `shopflow db upgrade` "
@@ -48,9 +55,14 @@ def open_store(
         raise
 
 
-def upgrade(url: str) -> list[str]:
+def shown(url: str, root: Path | None = None) -> str:
+    """The database as people know it, without a password."""
+    return _sqlite(url, root, full_sync=False).name
+
+
+def upgrade(url: str, root: Path | None = None) -> list[str]:
     """The steps that were missing and are done now; see `open_store` for what is raised."""
-    dialect = _sqlite(url, full_sync=False)
+    dialect = _sqlite(url, root, full_sync=False)
     try:
         return upgrade_database(dialect)
     finally:
@@ -73,7 +85,7 @@ def upgrade_database(dialect: Dialect) -> list[str]:
     return missing
 
 
-def _sqlite(url: str, *, full_sync: bool) -> Sqlite:
+def _sqlite(url: str, root: Path | None, *, full_sync: bool) -> Sqlite:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -83,6 +95,8 @@ def _sqlite(url: str, *, full_sync: bool) -> Sqlite:
             f"databases of the kind '{parsed.get_backend_name()}' are not supported: "
             "write sqlite:///shop.db"
         )
+    if root is not None and parsed.database not in {None, "", ":memory:"}:
+        parsed = parsed.set(database=str(root / str(parsed.database)))
     return Sqlite(parsed, full_sync=full_sync)
 
 
