@@ -76,6 +76,8 @@ class Lane:
         self._stopping = False
         #: Messages in hand.
         self.active = 0
+        #: The last look found nothing that may go.
+        self.is_idle = False
 
     def recover(self) -> Recovered:
         """What this lane had in its hands is taken back; for where the store is called."""
@@ -110,6 +112,7 @@ class Lane:
     async def _round(self) -> None:
         self._news.clear()
         leased, customers = await self._delivery.write(self._lease)
+        self.is_idle = not leased
         if not leased:
             await self._wait(LOOK)
             return
@@ -217,12 +220,18 @@ class Deliverer:
     """All channels of one process."""
 
     def __init__(self, carriers: Mapping[str, Carrier], delivery: Delivery) -> None:
+        self.clock = delivery.clock
         self._lanes = [Lane(carrier, delivery) for carrier in carriers.values()]
 
     @property
     def active(self) -> int:
         """Messages in hand."""
         return sum(lane.active for lane in self._lanes)
+
+    @property
+    def is_idle(self) -> bool:
+        """True when no channel found anything that may go."""
+        return all(lane.is_idle for lane in self._lanes)
 
     def recover(self) -> list[Recovered]:
         """What a dead predecessor had in its hands is taken back; for where the store is called."""

@@ -37,7 +37,9 @@ class Links:
     contact: str = ""
 
     def unsubscribe_url(self, subject: Subject) -> str:
-        """The link that stops messages of this kind."""
+        """The link that stops messages of this kind; empty when there is nowhere to lead to."""
+        if not self.base_url:
+            return ""
         return f"{self.base_url.rstrip('/')}/u/{self.token(subject)}"
 
     def unsubscribe_mailto(self, subject: Subject) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -44,21 +44,21 @@ class Timers:
         halved(page, lambda ids: self._tick(ids, at), self._postponing(at))
         return bool(page)
 
-    def drain(self, at: datetime) -> int:
-        """Every timer that is left has fired, each at its own time; nothing starts by calendar.
+    def drain(self) -> Iterator[int]:
+        """Fires every timer that is left, each at its own time; nothing starts by calendar.
 
-        Only for streams whose events are the clock. Returns how many timers fired.
+        Only for streams whose events are the clock. Yields page by page how many timers fired,
+        never 0.
         """
-        fired, more = 0, True
+        more = True
         while more:
-            waiting = self._due(NEVER, limit=2**31)
             more = False
+            waiting = self._due(NEVER, limit=2**31)
             for start in range(0, len(waiting), PAGE):
                 page = waiting[start : start + PAGE]
-                count = sum(halved(page, self._drain, self._postponing(at)))
-                more = more or count > 0
-                fired += count
-        return fired
+                if fired := sum(halved(page, self._drain, self._postponing(NEVER - 2 * POSTPONED))):
+                    more = True
+                    yield fired
 
     def _due(self, at: datetime, limit: int) -> list[CustomerId]:
         with self._store.transaction() as batch:

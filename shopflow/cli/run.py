@@ -1,0 +1,143 @@
+"""`shopflow run`: everything in one process, from events to messages that have left."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from shopflow.report.status import messages_line, reasons_line, totals_line
+from shopflow.runtime.app import App, open_app
+from shopflow.runtime.door import Door
+from shopflow.runtime.embedded import Embedded, Totals
+from shopflow.runtime.process import Taken
+from shopflow.runtime.simulate import Until
+from shopflow.runtime.sources import open_sources
+from shopflow.web.app import create_app
+from shopflow.web.server import listen, serve
+
+#: Whoever posts events must show this, when it is set.
+API_KEY = "SHOPFLOW_API_KEY"
+
+PROJECT = click.option(
+    "--project",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=Path(),
+    show_default="here",
+    help="The folder of shopflow.yaml.",
+)
+
+
+@click.command
+@click.argument("files", nargs=-1)
+@click.option("--http", metavar="HOST:PORT", help="Take events over HTTP there, until stopped.")
+@click.option(
+    "--clock",
+    type=click.Choice(["wall", "event"]),
+    default="wall",
+    show_default=True,
+    help="What the time is: the machine's clock, or (for recorded events) the events themselves.",
+)
+@click.option(
+    "--until",
+    type=click.Choice([str(each) for each in Until]),
+    default=str(Until.END),
+    show_default=True,
+    help="With --clock event: stop the clock at the last event, or when no timer is left.",
+)
+@click.option("--follow", is_flag=True, help="Wait for lines that are appended to the files.")
+@PROJECT
+def run(
+    files: tuple[str, ...],
+    http: str | None,
+    clock: str,
+    until: str,
+    follow: bool,  # noqa: FBT001 - click passes flags by name
+    project: Path,
+) -> None:
+    """Read events, decide, and send: one process, SQLite, nothing else to install.
+
+    FILES are JSONL files, plain or gzipped, read one after the other; - is standard input.
+    Without --http and --follow it ends when everything is read and nothing is left to send.
+    SIGTERM and Ctrl-C finish the batch at hand. After any end, run it again: it goes on there.
+
+    With the environment variable SHOPFLOW_API_KEY, events over HTTP need it as a bearer token.
+    """
+    if not files and http is None:
+        raise click.UsageError("name a file, - for standard input, or --http HOST:PORT")
+    with open_app(project, event_clock=clock == "event") as app:
+        totals = _run(app, files, http=http, follow=follow, until=Until(until))
+        tell_totals(totals)
+        click.echo(f"messages: {messages_line(app.store.views.status().messages)}")
+
+
+def tell_totals(totals: Totals) -> None:
+    """The sums of a run."""
+    click.echo(totals_line({str(each): totals.taken[each] for each in Taken}))
+    if totals.reasons:
+        click.echo(f"  dead letters: {reasons_line(totals.reasons)}")
+
+
+def _run(
+    app: App, files: tuple[str, ...], *, http: str | None, follow: bool, until: Until
+) -> Totals:
+    sources = open_sources(files, follow=follow)
+    door = Door() if http is not None else None
+    beside: Callable[[asyncio.Event], Awaitable[None]] | None = None
+    if http is not None and door is not None:
+        listening = listen(http)
+        host, port = listening.getsockname()[:2]
+        web = create_app(door, api_key=os.environ.get(API_KEY, ""))
+        beside = lambda ending: serve(web, listening, ending)  # noqa: E731 - one line, used once
+        click.echo(f"events: POST http://{host}:{port}/v1/events", err=True)
+    with progress_bar() as show:
+        runner = Embedded(
+            app.parts(), sources=sources, door=door, stays=follow, until=until, on_progress=show
+        )
+        return asyncio.run(run_until_stopped(runner, beside))
+
+
+async def run_until_stopped(
+    runner: Embedded, beside: Callable[[asyncio.Event], Awaitable[None]] | None = None
+) -> Totals:
+    """Runs; the first SIGTERM or Ctrl-C ends it in order, a second one at once."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+        click.echo("stopping: the batch at hand is finished", err=True)
+        runner.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    return await runner.run(beside)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[Totals], None] | None]:
+    """Shows how much of the files is read; on a terminal only."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[events]:,} events"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("reading", total=None, events=0)
+
+        def show(totals: Totals) -> None:
+            bar.update(task, total=totals.size or None, completed=totals.read, events=totals.events)
+
+        yield show

@@ -1,0 +1,235 @@
+"""Wiring: from a project folder to the parts that run it, its rules deployed in the store."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from hashlib import blake2b
+from pathlib import Path
+
+from shopflow import plugins
+from shopflow.channel import OnUncertain, Sender
+from shopflow.domain.event import Facts
+from shopflow.domain.ruleset import Ruleset
+from shopflow.domain.workflow import Workflow
+from shopflow.engine import Rulebook, with_retained
+from shopflow.errors import RulesInvalid, SettingsError
+from shopflow.lang.project import Project
+from shopflow.rulebook import LoadedProject, compile_workflow, load_project
+from shopflow.runtime.deliver import Carrier, Deliverer, Delivery
+from shopflow.runtime.embedded import Parts, StoreThread, replay_clock, wall_clock
+from shopflow.runtime.envelope import Envelopes, Mode
+from shopflow.runtime.ingest import Ingest
+from shopflow.runtime.links import NOWHERE, Links
+from shopflow.runtime.process import Processor
+from shopflow.runtime.retry import RetryPolicy
+from shopflow.runtime.timers import Timers
+from shopflow.runtime.workset import Rules
+from shopflow.store.opening import open_store
+from shopflow.store.protocol import Store
+
+log = logging.getLogger("shopflow.app")
+
+#: Where the pages that links lead to are, and the key that signs links.
+LINKS_URL, LINKS_SECRET = "SHOPFLOW_LINKS_URL", "SHOPFLOW_LINKS_SECRET"
+
+_SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """One installation, opened: its settings, its rules, its state."""
+
+    loaded: LoadedProject
+    store: Store
+    event_clock: bool = False
+
+    @property
+    def project(self) -> Project:
+        """The settings."""
+        return self.loaded.project
+
+    def parts(self, *, deliver: bool = True, retry: RetryPolicy | None = None) -> Parts:
+        """What the embedded runner runs; without `deliver`, messages stay in the outbox."""
+        write = StoreThread()
+        ingest = Ingest(self.loaded.events.schemas, event_clock=self.event_clock)
+        rules = Rules(
+            rulebook=Rulebook(self._ruleset_with_history()),
+            facts=Facts(
+                products=self.store.views.products(),
+                live_since={} if self.event_clock else live_since(self.store),
+                event_clock=self.event_clock,
+            ),
+            secrets=ingest.secrets,
+        )
+        return Parts(
+            store=self.store,
+            processor=Processor(self.store, rules, ingest),
+            timers=Timers(self.store, rules),
+            deliverer=self._deliverer(write, retry) if deliver else None,
+            write=write,
+            event_clock=self.event_clock,
+        )
+
+    def deploy(self, now: datetime) -> bool:
+        """The loaded rules are the newest revision of the store; False when they were already."""
+        digest = self.loaded.ruleset.digest
+        revisions = self.store.views.rulesets()
+        if revisions and revisions[0].digest == digest:
+            return False
+        document = {"workflows": {key: dict(one) for key, one in self.loaded.sources.items()}}
+        self.store.deploy(digest, document, now)
+        if revisions:
+            self.store.wake_all(now)
+        return True
+
+    def _ruleset_with_history(self) -> Ruleset:
+        """The ruleset with the versions that enrolments may still be pinned to."""
+        current = {workflow.digest for workflow in self.loaded.ruleset.workflows.values()}
+        retained: dict[str, Workflow] = {}
+        for digest, document in self.store.views.retained_workflows().items():
+            if digest in current or not isinstance(document, Mapping):
+                continue
+            try:
+                workflow = compile_workflow(document, self.loaded.context)
+            except RulesInvalid as e:
+                log.warning("a workflow of an older revision cannot be run any more: %s", e)
+                continue
+            # Its identity is what it was compiled to then, not what today's program makes of it.
+            retained[digest] = replace(workflow, digest=digest)
+        return with_retained(self.loaded.ruleset, retained)
+
+    def _deliverer(self, write: StoreThread, retry: RetryPolicy | None) -> Deliverer:
+        project = self.project
+        envelopes = Envelopes(
+            ruleset=self.loaded.ruleset,
+            templates=self.loaded.templates,
+            links=links_of(project, os.environ),
+            sender=Sender(
+                legal_name=project.sender.legal_name,
+                address=project.sender.address,
+                contact=project.sender.contact,
+                privacy_url=project.sender.privacy_url,
+                sms_stop=project.sender.sms_stop,
+            ),
+            mode=Mode(project.delivery.mode.value),
+            allowlist=project.delivery.allowlist,
+            event_clock=self.event_clock,
+        )
+        delivery = Delivery(
+            store=self.store,
+            envelopes=envelopes,
+            write=write,
+            clock=replay_clock if self.event_clock else wall_clock,
+            owner="embedded",
+            retry=retry or RetryPolicy(),
+        )
+        return Deliverer(carriers_of(project), delivery)
+
+
+@contextmanager
+def open_app(
+    root: Path, *, event_clock: bool = False, project: Mapping[str, object] | None = None
+) -> Iterator[App]:
+    """The project under the folder, opened by its one runner; `project` overrides settings.
+
+    Raises:
+        RulesInvalid: The rules cannot be run; carries every problem.
+        SettingsError: Another process runs on this state.
+        StoreError: The state cannot be opened.
+    """
+    loaded = load_project(root).require()
+    if project:
+        loaded = replace(loaded, project=replace(loaded.project, **project))  # type: ignore[arg-type]
+    url = database_url(loaded.project)
+    with _only_runner(url):
+        store = open_store(url, partitions=loaded.project.partitions)
+        try:
+            app = App(loaded=loaded, store=store, event_clock=event_clock)
+            app.deploy(wall_clock())
+            yield app
+        finally:
+            store.close()
+
+
+def database_url(project: Project) -> str:
+    """The project's database; a relative file lies in the project's folder, wherever we stand."""
+    if not project.database.startswith(_SQLITE):
+        return project.database
+    path = project.database.removeprefix(_SQLITE)
+    return project.database if path.startswith("/") else f"{_SQLITE}{project.root / path}"
+
+
+def carriers_of(project: Project) -> dict[str, Carrier]:
+    """The project's channels, built."""
+    installed = plugins.find_channels()
+    carriers = {}
+    for name, settings in project.channels.items():
+        channel = plugins.build(name, settings, installed)
+        connections = settings.get("connections")
+        wanted = settings.get("on_uncertain")
+        carriers[name] = Carrier(
+            name=name,
+            channel=channel,
+            slots=connections if isinstance(connections, int) else 4,
+            on_uncertain=OnUncertain(str(wanted)) if wanted else channel.on_uncertain,
+            cost=Decimal(str(settings.get("cost", 0))),
+        )
+    return carriers
+
+
+def links_of(project: Project, environment: Mapping[str, str]) -> Links:
+    """How links are made here.
+
+    Outside of production they lead nowhere unless told otherwise. In production a link that leads
+    nowhere must not be sent: without an address there is none, and no marketing mail either.
+    """
+    live = Mode(project.delivery.mode.value) is Mode.LIVE
+    url, secret = environment.get(LINKS_URL, ""), environment.get(LINKS_SECRET, "")
+    if url and not secret:
+        raise SettingsError(f"{LINKS_SECRET}: is missing; links to {url} need a key to sign them")
+    if live and not url:
+        log.warning("%s is not set: mails that need a way out will not be sent", LINKS_URL)
+    # Without a secret of its own a development machine signs with what it is, which proves nothing.
+    key = secret.encode() or blake2b(f"development {project.root}".encode()).digest()
+    return Links(
+        secret=key, base_url=url or ("" if live else NOWHERE), contact=project.sender.contact
+    )
+
+
+def live_since(store: Store) -> dict[str, datetime]:
+    """Since which revision each workflow has been deployed without a gap."""
+    since: dict[str, datetime] = {}
+    for revision in reversed(store.views.rulesets()):
+        documents = revision.document.get("workflows", {})
+        workflows = documents.values() if isinstance(documents, Mapping) else ()
+        ids = {str(one["id"]) for one in workflows if isinstance(one, Mapping) and "id" in one}
+        since = {name: since.get(name, revision.deployed_at) for name in ids}
+    return since
+
+
+@contextmanager
+def _only_runner(url: str) -> Iterator[None]:
+    """Holds the state for this process: two would deliver the same messages.
+
+    The lock goes with the process, however it ends.
+    """
+    if not url.startswith(_SQLITE):
+        yield
+        return
+    path = Path(f"{url.removeprefix(_SQLITE).partition('?')[0]}.lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as e:
+            raise SettingsError(
+                f"another shopflow runs on {url}: stop it, or ask it over HTTP (run --http)"
+            ) from e
+        yield
