@@ -18,7 +18,7 @@ from shopflow.lang.build import Build, build, sources
 from shopflow.lang.compiler.context import Context, InstalledChannel
 from shopflow.lang.compiler.workflow import compile_document
 from shopflow.lang.document import Document, of_data
-from shopflow.lang.lint import run_checks
+from shopflow.lang.lint import Subject, run_checks
 from shopflow.lang.project import Project, process_environment
 from shopflow.lang.repository import TEMPLATES, Repository, read_repository
 from shopflow.lang.schemas import EventCatalogue
@@ -99,7 +99,7 @@ def load_project(
         *repository.problems,
         *template_problems,
         *built.problems,
-        *run_checks(built, templates),
+        *run_checks(Subject(built, templates)),
     ]
     return _loaded(project, built, templates, in_order(problems), repository)
 

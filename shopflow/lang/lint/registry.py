@@ -1,0 +1,36 @@
+"""The checks of lint, in one list, and what each of them looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from shopflow.lang.lint import conditions, files, flow, sends, tests, triggers
+from shopflow.lang.lint.subject import Subject
+from shopflow.problem import Problem
+
+__all__ = ["CHECKS", "Subject", "run_checks"]
+
+Check = Callable[[Subject], Iterable[Problem]]
+
+#: Every check; the order makes no difference, since findings are sorted by place.
+CHECKS: tuple[Check, ...] = (
+    files.id_is_file_name,
+    files.ids_are_unique,
+    conditions.types_fit,
+    conditions.lets_are_used,
+    flow.parallel_is_bounded,
+    flow.holdout_has_a_purpose,
+    triggers.trigger_can_be_indexed,
+    sends.template_exists,
+    sends.variables_match,
+    sends.template_serves_the_purpose,
+    sends.coupon_exists,
+    sends.offer_is_marketing,
+    tests.names_exist,
+    tests.payloads_are_valid,
+)
+
+
+def run_checks(subject: Subject) -> list[Problem]:
+    """Every finding of every check."""
+    return [problem for check in CHECKS for problem in check(subject)]

@@ -1,0 +1,191 @@
+"""Sends: templates and their variables (SF301 to SF304, SF325), coupons (SF308), offers (SF403)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from shopflow.domain.policy import MessageClass
+from shopflow.lang.cel import Type
+from shopflow.lang.cel.types import TypeKind
+from shopflow.lang.compiler.sends import channel_nodes
+from shopflow.lang.compiler.typed import type_of
+from shopflow.lang.compiler.workflow import CompiledWorkflow
+from shopflow.lang.lint.subject import Subject
+from shopflow.lang.names import did_you_mean, listing
+from shopflow.lang.repository import TEMPLATES
+from shopflow.lang.templates import STANDARD, Template
+from shopflow.lang.tree import Node
+from shopflow.problem import Problem, Severity
+
+_FITTING: Mapping[str, frozenset[TypeKind]] = {
+    "string": frozenset({TypeKind.STRING}),
+    "integer": frozenset({TypeKind.INT, TypeKind.UINT}),
+    "number": frozenset({TypeKind.INT, TypeKind.UINT, TypeKind.DOUBLE}),
+    "boolean": frozenset({TypeKind.BOOL}),
+    "list": frozenset({TypeKind.LIST}),
+    "object": frozenset({TypeKind.RECORD, TypeKind.MAP}),
+    "timestamp": frozenset({TypeKind.TIMESTAMP, TypeKind.STRING}),
+    "duration": frozenset({TypeKind.DURATION}),
+}
+
+
+def template_exists(subject: Subject) -> Iterator[Problem]:
+    """A template of that name is there, for every channel that the step may use."""
+    for each, step in subject.sends:
+        node = step["template"]
+        if node.text not in subject.templates.names():
+            if not _is_there(subject, node.text, "*"):
+                hint = did_you_mean(node.text, subject.templates.names())
+                message = f"no template named '{node.text}'"
+                yield each.document.problem("SF301", node, message, hint=hint)
+            continue
+        yield from _channels_covered(subject, each, step, node)
+
+
+def _channels_covered(
+    subject: Subject, each: CompiledWorkflow, step: Node, node: Node
+) -> Iterator[Problem]:
+    for channel in channel_nodes(step["send"]):
+        known = subject.build.context.channels.get(channel.text)
+        if known is None or not known.extensions:
+            continue
+        if channel.text in subject.templates.channels(node.text):
+            yield from _parts_missing(subject, each, node, channel.text)
+        elif not _is_there(subject, node.text, channel.text):
+            message = f"the template '{node.text}' is not written for the channel '{channel.text}'"
+            locale = subject.build.ruleset.locale
+            name = f"{TEMPLATES}/{node.text}/{channel.text}.{locale}.{known.extensions[0]}"
+            yield each.document.problem("SF301", node, message, hint=f"add {name}")
+
+
+def _parts_missing(
+    subject: Subject, each: CompiledWorkflow, node: Node, channel: str
+) -> Iterator[Problem]:
+    required = subject.build.context.channels[channel].required_parts
+    for template in _templates(subject, node.text, channel):
+        missing = [part for part in required if part not in template.parts]
+        if missing:
+            message = f"{template.path} gives no {listing(missing)}, which {channel} needs"
+            hint = "write it into the template's front matter or body"
+            yield each.document.problem("SF325", node, message, hint=hint)
+
+
+def _is_there(subject: Subject, name: str, channel: str) -> bool:
+    """Whether there are files of that template, even broken ones, whose problems say why."""
+    folder = subject.build.repository.root / TEMPLATES / name
+    return any(path.is_file() for path in folder.glob(f"{channel}.*"))
+
+
+def _templates(subject: Subject, name: str, channel: str) -> list[Template]:
+    found = []
+    for locale in sorted(subject.templates.locales(name, channel)):
+        template = subject.templates.find(name, channel, locale)
+        if template is not None:
+            found.append(template)
+    return found
+
+
+def variables_match(subject: Subject) -> Iterator[Problem]:
+    """What the template needs is given, what is given is used, and of the right type."""
+    for each, step in subject.sends:
+        name, given = step["template"].text, step.get("with")
+        names = set() if given is None else set(given.entries)
+        templates = [
+            template
+            for channel in channel_nodes(step["send"])
+            for template in _templates(subject, name, channel.text)
+        ]
+        if not templates:
+            continue
+        yield from _missing(each, step, templates, names)
+        if given is not None:
+            yield from _unused(each, given, templates)
+            yield from _misfits(each, given, templates)
+
+
+def _missing(
+    each: CompiledWorkflow, step: Node, templates: list[Template], given: set[str]
+) -> Iterator[Problem]:
+    wanted: dict[str, str] = {}
+    for template in templates:
+        for variable in template.variables.values():
+            if variable.required and variable.name not in given and variable.name not in STANDARD:
+                wanted.setdefault(variable.name, template.path)
+    for name, path in sorted(wanted.items()):
+        close = sorted(given - {var for template in templates for var in template.variables})
+        hint = did_you_mean(name, close) if close else f"add `{name}` under with"
+        if not hint.startswith("did"):
+            hint = f"add `{name}` under with"
+        message = f"nothing provides '{name}', which {path} needs"
+        yield each.document.problem("SF302", step["template"], message, hint=hint)
+
+
+def _unused(each: CompiledWorkflow, given: Node, templates: list[Template]) -> Iterator[Problem]:
+    used = {name for template in templates for name in template.variables}
+    for name, _ in given.pairs():
+        if name not in used:
+            message = f"the template never uses '{name}'"
+            hint = did_you_mean(name, used - set(given.entries), label="it still wants")
+            if not used - set(given.entries):
+                hint = "remove it, or declare it in the template's front matter"
+            yield each.document.problem(
+                "SF303", given.key(name), message, hint=hint, severity=Severity.WARNING
+            )
+
+
+def _misfits(each: CompiledWorkflow, given: Node, templates: list[Template]) -> Iterator[Problem]:
+    types = {use.node: type_of(use.program, use.scope) for use in each.uses}
+    for name, node in given.pairs():
+        found: Type | None = types.get(node)
+        if found is None or found.kind in (TypeKind.DYN, TypeKind.NULL):
+            continue
+        for template in templates:
+            variable = template.variables.get(name)
+            if variable is None or variable.type not in _FITTING:
+                continue
+            if found.kind not in _FITTING[variable.type]:
+                message = f"'{name}' is {found}, but {template.path} wants {variable.type}"
+                yield each.document.problem("SF304", node, message)
+                break
+
+
+def template_serves_the_purpose(subject: Subject) -> Iterator[Problem]:
+    """A template is sent only under the purposes that its front matter names."""
+    for each, step in subject.sends:
+        root = each.document.root
+        purpose = step.get("purpose") or (root["purpose"] if root is not None else None)
+        for channel in channel_nodes(step["send"]):
+            for template in _templates(subject, step["template"].text, channel.text)[:1]:
+                if purpose is None or not template.purposes or purpose.text in template.purposes:
+                    continue
+                allowed = listing(template.purposes)
+                message = f"{template.path} is for {allowed}, not for '{purpose.text}'"
+                hint = "use another template, or another purpose"
+                yield each.document.problem("SF403", step["template"], message, hint=hint)
+
+
+def coupon_exists(subject: Subject) -> Iterator[Problem]:
+    """A coupon of that id is declared."""
+    for each, step in subject.sends:
+        node = step.get("coupon")
+        if node is not None and node.text not in subject.coupons:
+            hint = did_you_mean(node.text, subject.coupons, label="coupons")
+            if not subject.coupons:
+                hint = f"declare it in rules/coupons/{node.text}.yaml"
+            message = f"no coupon named '{node.text}'"
+            yield each.document.problem("SF308", node, message, hint=hint)
+
+
+def offer_is_marketing(subject: Subject) -> Iterator[Problem]:
+    """A message with a coupon is marketing, whatever its purpose calls itself."""
+    purposes = subject.build.context.purposes or {}
+    for each, step in subject.sends:
+        root = each.document.root
+        if "coupon" not in step or root is None:
+            continue
+        name = (step.get("purpose") or root["purpose"]).text
+        purpose = purposes.get(name)
+        if purpose is not None and purpose.message_class is not MessageClass.MARKETING:
+            message = f"a coupon in a message of class {purpose.message_class}"
+            hint = "give the send a purpose of class marketing, or take the coupon out"
+            yield each.document.problem("SF403", step["coupon"], message, hint=hint)

@@ -1,0 +1,56 @@
+"""What the checks look at: compiled rules with their files, and the templates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from shopflow.lang.build import Build
+from shopflow.lang.compiler.shape import every_step
+from shopflow.lang.compiler.workflow import CompiledWorkflow
+from shopflow.lang.document import Document
+from shopflow.lang.repository import RuleFile
+from shopflow.lang.templates import TemplateSet
+from shopflow.lang.tree import Node
+
+
+@dataclass
+class Subject:
+    """A build and its templates."""
+
+    build: Build
+    templates: TemplateSet
+
+    def sound(self, kind: str) -> Iterator[tuple[Document, Node]]:
+        """The files of a kind that their schema accepts."""
+        for file in self.build.repository.of_kind(kind):
+            if file.sound and file.document.root is not None:
+                yield file.document, file.document.root
+
+    def files(self, kind: str) -> list[RuleFile]:
+        """The files of a kind, sound or not."""
+        return self.build.repository.of_kind(kind)
+
+    @cached_property
+    def sends(self) -> list[tuple[CompiledWorkflow, Node]]:
+        """Every `send` step, with its workflow."""
+        return [
+            (each, step)
+            for each in self.build.workflows
+            if each.document.root is not None
+            for step in every_step(each.document.root["steps"])
+            if "send" in step
+        ]
+
+    @cached_property
+    def coupons(self) -> frozenset[str]:
+        """The ids of all coupons."""
+        return frozenset(id_of(file) for file in self.files("Coupon"))
+
+
+def id_of(file: RuleFile) -> str:
+    """The id that a file gives itself; empty when it gives none."""
+    root = file.document.root
+    node = root.get("id") if root is not None else None
+    return node.text if node is not None else ""

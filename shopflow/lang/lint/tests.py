@@ -1,0 +1,149 @@
+"""Workflow tests: every name in them exists (SF702, SF106), payloads fit their schema (SF706)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import jsonschema_rs
+
+from shopflow.lang.compiler.shape import every_step
+from shopflow.lang.document import Document
+from shopflow.lang.lint.subject import Subject, id_of
+from shopflow.lang.names import did_you_mean
+from shopflow.lang.tree import Kind, Node
+from shopflow.problem import Problem
+
+_LISTS = ("sends", "drops", "holds")
+
+
+def names_exist(subject: Subject) -> Iterator[Problem]:
+    """A misspelt name in a test is an error, never a silent pass."""
+    for document, root in subject.sound("WorkflowTest"):
+        yield from _Names(subject, document, root).problems()
+
+
+@dataclass
+class _Names:
+    subject: Subject
+    document: Document
+    root: Node
+
+    def problems(self) -> Iterator[Problem]:
+        """Every name of the file that does not exist."""
+        workflows = {id_of(file): file for file in self.subject.files("Workflow")}
+        yield from self.known("workflow", self.root["workflow"], workflows)
+        file = workflows.get(self.root["workflow"].text)
+        workflow = file.document.root if file is not None and file.sound else None
+        for customer in self.customers():
+            yield from self.customer(customer)
+        for test in self.root["tests"].items:
+            yield from self.references(test)
+            if workflow is not None and "expect" in test:
+                yield from self.expected(test["expect"], workflow)
+
+    def known(self, what: str, node: Node, names: Iterable[str]) -> Iterator[Problem]:
+        if node.text not in names:
+            hint = did_you_mean(node.text, names, label=f"{what}s")
+            message = f"no {what} named '{node.text}'"
+            yield self.document.problem("SF702", node, message, hint=hint)
+
+    def customers(self) -> Iterator[Node]:
+        for parent in (self.root, *self.root["tests"].items):
+            if "customers" in parent:
+                yield from (node for _, node in parent["customers"].pairs())
+        for test in self.root["tests"].items:
+            if "customer" in test and test["customer"].kind is Kind.MAP:
+                yield test["customer"]
+
+    def customer(self, node: Node) -> Iterator[Problem]:
+        context = self.subject.build.context
+        for key in ("traits", "attributes"):
+            for name, _ in node[key].pairs() if key in node else ():
+                known = {*context.traits, *context.attributes}
+                yield from self.known(key.removesuffix("s"), node[key].key(name), known)
+        for channel, purposes in node["consent"].pairs() if "consent" in node else ():
+            yield from self.known("channel", node["consent"].key(channel), context.channels)
+            for purpose in purposes.items if context.purposes is not None else ():
+                yield from self.known("purpose", purpose, context.purposes or ())
+
+    def references(self, test: Node) -> Iterator[Problem]:
+        names = _keys(self.root, "customers") | _keys(test, "customers")
+        if "customer" in test and test["customer"].kind is Kind.SCALAR:
+            yield from self.known("customer", test["customer"], names)
+        for event in events_of(test):
+            if event["type"].text not in self.subject.build.context.catalogue:
+                known = self.subject.build.context.catalogue.schemas
+                hint = did_you_mean(event["type"].text, known)
+                message = f"no event type '{event['type'].text}'"
+                yield self.document.problem("SF106", event["type"], message, hint=hint)
+            if "data" in event and event["data"].kind is Kind.SCALAR:
+                yield from self.known("fixture", event["data"], _keys(self.root, "fixtures"))
+            if "customer" in event and not _has_case_value(event["customer"]):
+                yield from self.known("customer", event["customer"], names)
+
+    def expected(self, expect: Node, workflow: Node) -> Iterator[Problem]:
+        steps = {step["id"].text for step in every_step(workflow["steps"])}
+        exits = (
+            [item["id"].text for item in workflow["exit_on"].items] if "exit_on" in workflow else []
+        )
+        for each in (item for key in _LISTS if key in expect for item in expect[key].items):
+            if "step" in each and not _has_case_value(each["step"]):
+                yield from self.known("step", each["step"], steps)
+            if "channel" in each and not _has_case_value(each["channel"]):
+                yield from self.known(
+                    "channel", each["channel"], self.subject.build.context.channels
+                )
+            if "template" in each:
+                yield from self.known("template", each["template"], self.subject.templates.names())
+        if "end" in expect and "by" in expect["end"]:
+            yield from self.known(
+                "exit", expect["end"]["by"], {*(item["id"].text for item in exits), *steps}
+            )
+
+
+def payloads_are_valid(subject: Subject) -> Iterator[Problem]:
+    """What a test sends is what the shop could send."""
+    schemas = subject.build.context.catalogue.schemas
+    validators: dict[str, jsonschema_rs.Validator] = {}
+    for document, root in subject.sound("WorkflowTest"):
+        seen: set[tuple[str, str]] = set()
+        for event in (event for test in root["tests"].items for event in events_of(test)):
+            name = event["type"].text
+            if name not in schemas or "data" not in event:
+                continue
+            node = event["data"]
+            if node.kind is Kind.SCALAR:
+                if (name, node.text) in seen or node.text not in _keys(root, "fixtures"):
+                    continue
+                seen.add((name, node.text))
+                node = root["fixtures"][node.text]
+            if name not in validators:
+                validators[name] = jsonschema_rs.validator_for(
+                    dict(schemas[name]), validate_formats=True
+                )
+            for error in validators[name].iter_errors(node.data):
+                yield _invalid(document, node, name, error)
+
+
+def _invalid(document: Document, node: Node, event_type: str, error: Any) -> Problem:
+    path = [part if isinstance(part, int) else str(part) for part in error.instance_path]
+    message = f"{event_type} does not allow this: {error.message}"
+    return document.problem("SF706", node.at(path), message)
+
+
+def events_of(test: Node) -> Iterator[Node]:
+    """The events of a test, its history included."""
+    for parent in (test, test.get("history")):
+        if parent is not None and "events" in parent:
+            yield from parent["events"].items
+
+
+def _keys(node: Node, key: str) -> set[str]:
+    return set(node[key].entries) if key in node else set()
+
+
+def _has_case_value(node: Node) -> bool:
+    """Whether the text is filled in from a row of `cases`."""
+    return "{" in node.text
