@@ -173,7 +173,7 @@ def test_every_problem_code_has_a_heading():
     codes = {
         code
         for path in [*modules, *(REPO / "schemas/v1").glob("*.json")]
-        for code in re.findall(r"\bSF\d{3}\b", path.read_text(encoding="utf-8"))
+        for code in re.findall(r'"(SF\d{3})"', path.read_text(encoding="utf-8"))
     }
     headings = re.findall(
         r"^#+ (SF\d{3})\b", (REPO / "docs/rules.md").read_text(encoding="utf-8"), re.MULTILINE
