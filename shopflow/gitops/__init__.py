@@ -1,0 +1,1 @@
+"""Tools around rules kept in git: replaying events in virtual time, and running rule tests."""

@@ -1,0 +1,148 @@
+"""`shopflow simulate`: recorded events through the rules, and what would have been sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from shopflow.engine import Rulebook
+from shopflow.gitops.outcome import WorkflowTally
+from shopflow.rulebook import load_project
+from shopflow.runtime.ingest import Ingest
+from shopflow.runtime.recorded import Line, lines_of, size_of
+from shopflow.runtime.simulate import Simulation, Until
+from shopflow.runtime.simulate import simulate as replay
+
+#: The bar moves once in so many events.
+EVERY = 100
+
+
+def _until(ctx: click.Context, param: click.Parameter, text: str) -> Until | datetime:
+    """A word of Until, or an instant; one without a zone is UTC."""
+    if text in list(Until):
+        return Until(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as e:
+        raise click.BadParameter(
+            f"'{text}' is neither end, drain nor a time such as 2026-03-01T10:00:00Z", ctx, param
+        ) from e
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@click.command
+@click.argument(
+    "events",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+)
+@click.option(
+    "--until",
+    metavar="end|drain|TIME",
+    callback=_until,
+    default=Until.END.value,
+    show_default=True,
+    help="Stop the clock at the last event (end), when no timer is left (drain), or at a time.",
+)
+@click.option(
+    "--sends",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Write a line of JSON for each message to this file.",
+)
+@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text")
+@click.option(
+    "--project",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=Path(),
+    show_default="here",
+    help="The folder of shopflow.yaml.",
+)
+def simulate(
+    events: tuple[Path, ...],
+    until: Until | datetime,
+    sends: Path | None,
+    style: str,
+    project: Path,
+) -> None:
+    """Replay recorded events on a virtual clock and say what would be sent.
+
+    EVENTS are JSONL files, plain or gzipped, read one after the other; - is standard input.
+    """
+    loaded = load_project(project, strict=False).require()
+    result = replay(
+        Rulebook(loaded.ruleset),
+        Ingest(loaded.events.schemas, event_clock=True),
+        _read(events),
+        until=until,
+        partitions=loaded.project.partitions,
+    )
+    if sends is not None:
+        with sends.open("wb") as file:
+            file.writelines(result.sends())
+    if style == "json":
+        click.echo(json.dumps(result.as_json(), indent=2))
+    else:
+        _tell(result)
+
+
+def _read(paths: tuple[Path, ...]) -> Iterator[Line]:
+    """The lines of all files, with a bar on a terminal that shows how far it is."""
+    total = sum(map(size_of, paths))
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("simulating", total=total or None)
+        done = 0
+        for path in paths:
+            for number, line in enumerate(lines_of(path)):
+                yield line
+                if number % EVERY == 0:
+                    bar.update(task, completed=done + line.read)
+            done += size_of(path)
+
+
+def _tell(result: Simulation) -> None:
+    dead = result.dead_letters.total()
+    click.echo(
+        f"{result.events:,} events of {result.customers:,} customers; "
+        f"{result.duplicates:,} duplicates, {dead:,} dead letters"
+    )
+    for reason, count in sorted(result.dead_letters.items()):
+        click.echo(f"  {reason}: {count:,}")
+    for bad in result.bad_lines:
+        click.echo(f"  {bad.place}: {bad.reason}: {bad.detail}")
+    idle = []
+    for name, tally in result.tally.workflows.items():
+        if tally.entered:
+            _tell_workflow(name, tally)
+        else:
+            idle.append(name)
+    if idle:
+        click.echo(f"\nnobody entered: {', '.join(idle)}")
+    if result.tally.errors:
+        click.echo(
+            f"\n{result.tally.errors:,} conditions or values failed and did not match; "
+            "often a field that is missing: ask for it with has()"
+        )
+
+
+def _tell_workflow(name: str, tally: WorkflowTally) -> None:
+    click.echo(f"\n{name}\n  entered  {tally.entered:,}")
+    counts: Mapping[str, Mapping[str, int]] = {
+        "ended": tally.ended,
+        "sends": tally.sends,
+        "drops": tally.drops,
+        "holds": tally.holds,
+    }
+    for word, count in counts.items():
+        if count:
+            told = ", ".join(f"{key} {number:,}" for key, number in sorted(count.items()))
+            click.echo(f"  {word:<8} {told}")
+    if tally.errors:
+        click.echo(f"  {'errors':<8} {tally.errors:,}")

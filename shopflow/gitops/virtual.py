@@ -1,0 +1,114 @@
+"""A shop's customers in memory and in virtual time: the events are the clock.
+
+The engine decides exactly as it does in production; nothing is stored and nothing leaves. What is
+made of the effects is left to who listens.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from shopflow.domain.customer import Customer
+from shopflow.domain.event import DeliveryReport, Event, Facts, Input, Merge, Tick
+from shopflow.domain.ids import CustomerId
+from shopflow.domain.journal import Effect, Tell
+from shopflow.engine import Rulebook, decide
+
+#: Inputs that one input may lead to, all customers together; more is a loop of rules.
+MAX_TOLD = 1000
+
+Listener = Callable[[Effect], None]
+
+
+class VirtualShop:
+    """Every customer that an input was about, as the inputs so far have left them."""
+
+    def __init__(self, rulebook: Rulebook, facts: Facts, listener: Listener) -> None:
+        self.rulebook = rulebook
+        self.customers: dict[CustomerId, Customer] = {}
+        self._facts = facts
+        self._listener = listener
+
+    def give(self, customer_id: CustomerId, given: Input) -> None:
+        """The input is decided, and at once everything that it tells other customers.
+
+        Raises:
+            RuntimeError: The rules run in a circle; nothing has changed.
+        """
+        changed: dict[CustomerId, Customer] = {}
+        effects: list[Effect] = []
+        told: deque[tuple[CustomerId, Input]] = deque([(customer_id, given)])
+        for _ in range(MAX_TOLD):
+            if not told:
+                break
+            to, what = told.popleft()
+            before = changed.get(to) or self.customers.get(to) or Customer(id=to)
+            at = time_of(what)
+            decision = decide(self.rulebook, before, what, at=at, clock=at, facts=self._facts)
+            changed[to] = decision.customer
+            for effect in decision.effects:
+                if isinstance(effect, Tell):
+                    told.append((effect.to, effect.input))
+                else:
+                    effects.append(effect)
+        else:
+            raise RuntimeError(f"one input led to more than {MAX_TOLD} others")
+        self.customers.update(changed)
+        for effect in effects:
+            self._listener(effect)
+
+    def tick(self, until: datetime, within: Iterable[CustomerId] | None = None) -> None:
+        """Every timer due by then has fired, of all customers or of those named."""
+        while due := self._due(until, within):
+            for customer_id in due:
+                self.give(customer_id, Tick(at=until))
+                left = self.customers[customer_id].next_due_at
+                if left is not None and left <= until:
+                    raise RuntimeError("a timer is due again at once")
+
+    def drain(self) -> None:
+        """Every timer that is left has fired, each at its own time; nothing starts by calendar."""
+        waiting = list(self.customers)
+        while waiting:
+            timed = [
+                (timer, customer_id)
+                for customer_id in waiting
+                if (timer := next_timer(self.customers[customer_id])) is not None
+            ]
+            for _, customer_id in sorted(timed):
+                self._drain(customer_id)
+            # Who was drained may have been told something by those after it.
+            waiting = [name for name, one in self.customers.items() if next_timer(one) is not None]
+
+    def _due(self, until: datetime, within: Iterable[CustomerId] | None) -> list[CustomerId]:
+        customers = self.customers
+        due = [
+            (customer.next_due_at, name)
+            for name in (customers if within is None else within)
+            if (customer := customers.get(name)) is not None
+            and customer.next_due_at is not None
+            and customer.next_due_at <= until
+        ]
+        return [name for _, name in sorted(due)]
+
+    def _drain(self, customer_id: CustomerId) -> None:
+        while (timer := next_timer(self.customers[customer_id])) is not None:
+            self.give(customer_id, Tick(at=timer, timers_only=True))
+
+
+def time_of(given: Input) -> datetime:
+    """The instant that an input is decided at."""
+    match given:
+        case Event():
+            return given.occurred_at
+        case Tick() | DeliveryReport() | Merge():
+            return given.at
+
+
+def next_timer(customer: Customer) -> datetime | None:
+    """The earliest timer of an enrolment or of a message on hold."""
+    timers = [enrolment.due_at for enrolment in customer.enrolments]
+    timers += [record.due_at for record in customer.sent]
+    return min((timer for timer in timers if timer is not None), default=None)

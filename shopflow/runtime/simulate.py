@@ -1,0 +1,177 @@
+"""Replaying recorded events in memory: what the rules would have sent, with nothing leaving.
+
+The events are the clock. Reading the files is `recorded`'s, deciding the engine's; this is the
+order of things, and what it came to.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from enum import StrEnum
+
+import orjson
+
+from shopflow.domain.event import Event, Facts
+from shopflow.domain.message import Message
+from shopflow.engine import Rulebook
+from shopflow.gitops.outcome import Tally
+from shopflow.gitops.virtual import VirtualShop
+from shopflow.runtime.ingest import BadReason, Ingest, Refused, routing_id
+from shopflow.runtime.recorded import Line
+from shopflow.store.tally import partition_of
+
+#: A receipt that no event is ahead of.
+FOREVER = datetime.max.replace(tzinfo=UTC)
+#: Refused inputs whose place is told.
+MAX_TOLD = 20
+
+
+class Until(StrEnum):
+    """Where the clock stops when no instant is given."""
+
+    #: At the last event.
+    END = "end"
+    #: When no timer is left.
+    DRAIN = "drain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadLine:
+    """An input that became a dead letter, and where it stands."""
+
+    place: str
+    reason: str
+    detail: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Simulation:
+    """What a replay came to."""
+
+    tally: Tally
+    events: int = 0
+    duplicates: int = 0
+    #: Reason -> how many.
+    dead_letters: Counter[str] = field(default_factory=Counter)
+    #: The first of them.
+    bad_lines: list[BadLine] = field(default_factory=list)
+    customers: int = 0
+    #: Time of the last event.
+    end: datetime | None = None
+
+    def as_json(self) -> dict[str, object]:
+        """The counts as plain values."""
+        return {
+            "events": self.events,
+            "duplicates": self.duplicates,
+            "dead_letters": self.dead_letters.total(),
+            "customers": self.customers,
+            "errors": self.tally.errors,
+            "workflows": {name: one.as_json() for name, one in self.tally.workflows.items()},
+        }
+
+    def sends(self) -> Iterable[bytes]:
+        """A line a message, in order of time."""
+        for message in sorted(self.tally.messages, key=_by_time):
+            yield orjson.dumps(_send(message), option=orjson.OPT_UTC_Z) + b"\n"
+
+
+def simulate(
+    rulebook: Rulebook,
+    ingest: Ingest,
+    lines: Iterable[Line],
+    *,
+    until: Until | datetime = Until.END,
+    partitions: int = 1,
+) -> Simulation:
+    """The events decided one after the other, and then the timers that are left as `until` says."""
+    replay = _Replay(rulebook, ingest, partitions)
+    stop = until if isinstance(until, datetime) else None
+    for line in lines:
+        replay.take(line, stop)
+    return replay.finish(until)
+
+
+class _Replay:
+    def __init__(self, rulebook: Rulebook, ingest: Ingest, partitions: int) -> None:
+        self._ingest = ingest
+        self._partitions = partitions
+        self._seen: set[tuple[date, int, str]] = set()
+        tally = Tally(rulebook.ruleset.workflows)
+        self._shop = VirtualShop(rulebook, Facts(event_clock=True), tally.take)
+        self._result = Simulation(tally=tally)
+
+    def take(self, line: Line, stop: datetime | None) -> None:
+        """The line is decided, or counted as what it is instead."""
+        result = self._result
+        # The receipt matters to live streams only: here the events are the clock.
+        read = self._ingest.read(line.raw, received_at=FOREVER)
+        if isinstance(read, Refused):
+            result.events += 1
+            self._refuse(line, read.reason, read.detail)
+            return
+        event = read.event
+        if stop is not None and event.occurred_at > stop:
+            return
+        result.events += 1
+        key = (read.sent_at.date(), partition_of(routing_id(event), self._partitions), event.id)
+        if key in self._seen:
+            result.duplicates += 1
+            return
+        self._seen.add(key)
+        self._decide(line, event)
+
+    def finish(self, until: Until | datetime) -> Simulation:
+        """The clock runs on as far as it should."""
+        result, shop = self._result, self._shop
+        if isinstance(until, datetime):
+            shop.tick(until)
+        elif result.end is not None:
+            shop.tick(result.end)
+            if until is Until.DRAIN:
+                shop.drain()
+        if result.tally.loops:
+            result.dead_letters["emit_loop"] = result.tally.loops
+        result.customers = sum(one.alias_of is None for one in shop.customers.values())
+        return result
+
+    def _decide(self, line: Line, event: Event) -> None:
+        result = self._result
+        result.end = max(result.end or event.occurred_at, event.occurred_at)
+        if event.concerns is None:
+            return
+        try:
+            self._shop.give(event.concerns, event)
+        except RuntimeError as e:
+            self._refuse(line, BadReason.DECIDE_FAILED, str(e))
+
+    def _refuse(self, line: Line, reason: str, detail: str) -> None:
+        self._result.dead_letters[reason] += 1
+        if len(self._result.bad_lines) < MAX_TOLD:
+            told = BadLine(place=line.place, reason=reason, detail=detail)
+            self._result.bad_lines.append(told)
+
+
+def _by_time(message: Message) -> tuple[datetime, str, str, str, str]:
+    return (
+        message.decided_at,
+        message.customer_id,
+        message.workflow,
+        message.step,
+        message.channel,
+    )
+
+
+def _send(message: Message) -> Mapping[str, object]:
+    return {
+        "at": message.decided_at,
+        "customer_id": message.customer_id,
+        "workflow": message.workflow,
+        "version": message.version,
+        "step": message.step,
+        "channel": message.channel,
+        "trigger_event_id": message.trigger_event_id,
+    }
