@@ -98,9 +98,7 @@ class _Names:
             if "template" in each:
                 yield from self.known("template", each["template"], self.subject.templates.names())
         if "end" in expect and "by" in expect["end"]:
-            yield from self.known(
-                "exit", expect["end"]["by"], {*(item["id"].text for item in exits), *steps}
-            )
+            yield from self.known("exit", expect["end"]["by"], {*exits, *steps})
 
 
 def payloads_are_valid(subject: Subject) -> Iterator[Problem]:

@@ -34,9 +34,7 @@ def trigger_can_be_indexed(subject: Subject) -> Iterator[Problem]:
 
 
 def _reads_payload(when: Expression) -> bool:
-    return any(
-        path[0] == "event" and path[1:2] and path[1] not in RESERVED_FIELDS for path in when.reads
-    )
+    return any(map(_is_of_payload, when.reads))
 
 
 def _is_indexable(when: Expression) -> bool:
