@@ -15,7 +15,7 @@ from shopflow.errors import TemplateError
 from shopflow.problem import Problem
 
 from .filters import FilterError, filters
-from .source import Place, Source
+from .source import Place, Source, problem_at
 from .tags import Tag, find_tags
 
 #: Steps that one part of one message may take; a mail with 1,000 lines takes some 50,000.
@@ -61,9 +61,10 @@ class Environments:
         try:
             self._by_kind[part.kind].add_template(part.key, part.text)
         except minijinja.TemplateError as e:
-            place = part.place(_start(e))
-            source = Source([(part.text, place)])
-            problems.append(source.problem(0, SYNTAX, f"{e.detail or e.kind}"))
+            # Its source was well-formed, so the markup has torn a block apart.
+            message = f"{e.detail or e.kind}, once it is made into {part.kind}"
+            hint = "begin and end each block at the same level of the markup"
+            problems.append(problem_at(part.place(_start(e)), SYNTAX, message, hint=hint))
             return False
         return True
 
@@ -214,9 +215,7 @@ def _told(part: Part, error: minijinja.TemplateError) -> str:
 
 
 def _quoted(part: Part, error: minijinja.TemplateError) -> str:
-    if error.range is None:
-        return "this line"
-    code = part.text.encode()[slice(*error.range)].decode(errors="ignore")
+    code = part.text.encode()[slice(*(error.range or (0, 0)))].decode(errors="ignore")
     return f"'{' '.join(code.split())[:_LONGEST_QUOTE]}'"
 
 

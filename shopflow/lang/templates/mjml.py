@@ -75,7 +75,9 @@ def to_html(source: Source, shield: Shield, problems: list[Problem]) -> str:
     try:
         html: str = mrml.to_html(wrapped, None, _OPTIONS).content
     except OSError as e:
-        problems.append(source.problem(0, CODE, f"no MJML: {e}"))
+        # What follows is a place in the shielded text, which nobody wrote.
+        told = str(e).partition(" in root template")[0]
+        problems.append(source.problem(0, CODE, f"no MJML: {told}"))
         return ""
     _report_lost(ahead + html, shield, source, problems)
     return ahead + html if len(problems) == before else ""
@@ -140,7 +142,7 @@ def _close(reading: _Reading, name: str, offset: int) -> None:
             inner, at = reading.open.pop()
             reading.faults.append((at, f"<{inner}> is never closed"))
         reading.open.pop()
-    elif name not in _VOID:
+    else:
         reading.faults.append((offset, f"</{name}> closes nothing"))
 
 

@@ -71,12 +71,12 @@ class _Writer(HTMLParser):
             self._around(tag)
 
     def handle_data(self, data: str) -> None:
-        if self._hidden:
+        if self._hidden or not data:
             return
         text = _SPACES.sub(" ", data)
         if text == " ":
             self._space = True
-        elif text:
+        else:
             self._space = self._space or text[0] == " "
             self._write(text.strip(" "))
             self._space = text[-1] == " "

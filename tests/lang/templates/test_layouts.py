@@ -114,3 +114,12 @@ def test_block_that_is_never_ended_is_told(load):
 def test_names_cannot_lead_out_of_the_folder(load):
     _, problems = load({"a/b/sms.fr.txt": '{% include "../../../etc/passwd" %}'})
     assert "no file '../../../etc/passwd'" in problems[0]
+
+
+def test_block_of_a_layout_that_is_never_ended_is_told(load):
+    files = {
+        **FILES,
+        "a/b/email.fr.mjml": '{% extends "_layout/mail.mjml" %}\n{% block content %}x',
+    }
+    _, problems = load(files)
+    assert "a/b/email.fr.mjml:2:1: error[SF322]: the block 'content' is never ended" in problems[0]

@@ -36,6 +36,9 @@ from shopflow.lang.templates.tags import Shield, find_tags
         ("<!-- c -->a<!--[if mso]>b<![endif]-->", "a"),
         ("<h1>Titre</h1>a", "Titre\n\na"),
         ("</p></a></div>a", "a"),
+        ("<div/>a<span/>b<hr/>", "ab\n\n---"),
+        ('<div style="display:none"><p>a</div>b', "b"),
+        ('<p style="display: none">a<br>b</i></p>c', "c"),
     ],
 )
 def test_text_of_html(html, text):

@@ -349,3 +349,52 @@ def test_filter_on_a_wrong_value_is_an_error_without_the_value(loaded, code):
     with pytest.raises(TemplateError, match=r"^rules/templates/a/b/sms\.fr\.txt") as caught:
         templates.render("a/b", "sms", "fr", {"name": "Secret"})
     assert "Secret" not in str(caught.value)
+
+
+def test_html_takes_the_preheader_to_its_top_and_names_listed_are_required(loaded):
+    text = "---\npreheader: a & {{ b }}\nvariables: [b]\n---\n<html><body class='x'>c</body></html>"
+    templates = loaded({"a/b/email.fr.html": text})
+    mail = templates.render("a/b", "email", "fr", {"b": "<d>"})
+    assert "<body class='x'><div style=\"display:none" in mail["html"]
+    assert ">a &amp; &lt;d&gt;</div>c" in mail["html"]
+    assert mail["text"] == "c\n"
+    assert mail["preheader"] == "a & <d>"
+    with pytest.raises(TemplateError, match="'b' is not given"):
+        templates.render("a/b", "email", "fr", {})
+
+
+def test_preheader_and_title_by_hand_are_left_alone(loaded):
+    text = """
+        ---
+        subject: S
+        preheader: P
+        ---
+        {% set x = 1 %}
+        <mjml lang="de"><mj-head><mj-title>T</mj-title><mj-preview>V</mj-preview></mj-head>
+        <mj-body></mj-body></mjml>
+        """
+    html = loaded({"a/b/email.fr.mjml": text}).render("a/b", "email", "fr", {})["html"]
+    assert "<title>T</title>" in html
+    assert ">V</div>" in html
+    assert 'lang="de"' in html
+    assert "S" not in html.replace("DOCTYPE", "").split("<title>")[1].split("</title>")[0]
+
+
+def test_filter_block_is_told_without_its_place(loaded):
+    templates = loaded({"a/b/sms.fr.txt": "{% filter money %}x{% endfilter %}"})
+    with pytest.raises(TemplateError, match=r"sms\.fr\.txt: the filter 'money' wants a number"):
+        templates.render("a/b", "sms", "fr", {})
+
+
+def test_empty_files_say_nothing(loaded):
+    templates = loaded({"a/b/webpush.fr.yaml": "", "a/b/sms.fr.txt": "---\n---\n"})
+    assert templates.render("a/b", "webpush", "fr", {}) == {}
+    assert templates.render("a/b", "sms", "fr", {}) == {"text": "\n"}
+
+
+def test_mjml_may_have_comments_line_breaks_and_no_body(loaded):
+    mjml = "<mjml><!-- a --><mj-body><mj-raw>a<br>b</mj-raw></mj-body></mjml>"
+    bare = "---\nsubject: S\n---\n<mjml></mjml>"
+    templates = loaded({"a/b/email.fr.mjml": mjml, "a/c/email.fr.mjml": bare})
+    assert "a" in templates.render("a/b", "email", "fr", {})["text"]
+    assert templates.render("a/c", "email", "fr", {})["subject"] == "S"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 
@@ -67,6 +69,11 @@ def test_nearest_name_is_offered(load):
             "<mjml><mj-head>{% if x %}{% endif %}</mj-head><mj-body></mj-body></mjml>",
             "email.fr.mjml:1:16: error[SF321]: 'if' cannot stand inside <mj-head>",
         ),
+        (body("</mj-text>"), "email.fr.mjml:5:1: error[SF321]: </mj-text> closes nothing"),
+        (body("<zzz-none>"), "email.fr.mjml:5:1: error[SF321]: <zzz-none> is never closed"),
+        (body("<mj-qqqqqqq/>"), "error[SF321]: no MJML element named <mj-qqqqqqq>"),
+        (body("<mj-text align=left>a</mj-text>"), "email.fr.mjml:1:1: error[SF321]: no MJML:"),
+        (body("") + "{% set x = 1 %}", "email.fr.mjml:9:8: error[SF321]: 'set' cannot stand here"),
         (
             body('<mj-text nonsense="{{ x }}">a</mj-text>'),
             "email.fr.mjml:5:20: error[SF321]: MJML leaves this out",
@@ -146,3 +153,37 @@ def test_unknown_time_zone_of_the_project_does_not_stop_the_loading(load, zone):
     templates, problems = load({"a/b/sms.fr.txt": "x"}, timezone=zone)
     assert problems == []
     assert templates.names() == {"a/b"}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("- a", "webpush.fr.yaml:1:1: error[SF004]: a template in YAML is a map"),
+        (
+            "---\npurposes: []\n---\na: {b: c}",
+            "webpush.fr.yaml:4:4: error[SF004]: 'a' must be text",
+        ),
+        ("a: 'b", "error[SF001]: not YAML"),
+        ('a: "{{ b"', "webpush.fr.yaml:1:"),
+    ],
+)
+def test_fault_of_a_yaml_template_is_told_with_its_place(load, text, told):
+    assert told in one(load, text, "a/b/webpush.fr.yaml")
+
+
+def test_block_torn_apart_by_the_markup_is_told(load):
+    text = 'a\n<div style="display:none">{% if x %}</div>b{% endif %}'
+    told = one(load, text, "a/b/email.fr.html")
+    assert "a/b/email.fr.html:2:44: error[SF320]" in told
+    assert "once it is made into text" in told
+
+
+def test_file_that_cannot_be_read_is_told(load, monkeypatch):
+    def refuse(_path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    _, problems = load({"a/b/sms.fr.txt": "x"})
+    assert problems == [
+        "rules/templates/a/b/sms.fr.txt:1:1: error[SF001]: cannot be read: Permission denied"
+    ]
