@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from shopflow.domain.customer import Consent, ConsentState, Customer
 from shopflow.domain.event import Event, Facts, Tick
@@ -21,7 +22,9 @@ from shopflow.domain.workflow import (
     Workflow,
 )
 from shopflow.engine import Rulebook, decide
-from shopflow.lang.cel import compile_expression as cel
+from shopflow.lang.cel import compile_expression
+
+cel = lru_cache(maxsize=None)(compile_expression)
 
 T0 = datetime(2026, 3, 3, 10, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
