@@ -11,34 +11,47 @@ from shopflow.lang.cel.runtime import CEL_ERRORS
 
 def check_constants(tree: ast.Node, findings: Findings) -> None:
     """Report the largest parts that are always true or always false."""
-    decided = _truth(tree)
-    if decided is not None:
-        word = "true" if decided else "false"
-        message = f"this is always {word}"
-        findings.add("SF110", (tree.start, tree.end), message, hint="remove it, or compare a field")
-        return
-    match tree:
-        case ast.And() | ast.Or() | ast.Not():
-            for part in ast.children(tree):
-                check_constants(part, findings)
-        case ast.Conditional():
-            check_constants(tree.condition, findings)
-        case _:
-            pass
+    _Constants(findings).check(tree)
 
 
-def _truth(node: ast.Node) -> bool | None:
-    """Whether the node is always true or always false; None when neither is sure."""
-    match node:
-        case ast.And():
-            return _decided([_truth(item) for item in node.items], by=False)
-        case ast.Or():
-            return _decided([_truth(item) for item in node.items], by=True)
-        case ast.Not():
-            inner = _truth(node.operand)
-            return None if inner is None else not inner
-        case _:
-            return _value(node) if _is_closed(node) else None
+class _Constants:
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+        self._known: dict[int, bool | None] = {}
+
+    def check(self, node: ast.Node) -> None:
+        decided = self._truth(node)
+        if decided is not None:
+            message = f"this is always {'true' if decided else 'false'}"
+            hint = "remove it, or compare a field"
+            self._findings.add("SF110", (node.start, node.end), message, hint=hint)
+            return
+        match node:
+            case ast.And() | ast.Or() | ast.Not():
+                for part in ast.children(node):
+                    self.check(part)
+            case ast.Conditional():
+                self.check(node.condition)
+            case _:
+                pass
+
+    def _truth(self, node: ast.Node) -> bool | None:
+        """Whether the node is always true or always false; None when neither is sure."""
+        if id(node) not in self._known:
+            self._known[id(node)] = self._find(node)
+        return self._known[id(node)]
+
+    def _find(self, node: ast.Node) -> bool | None:
+        match node:
+            case ast.And():
+                return _decided([self._truth(item) for item in node.items], by=False)
+            case ast.Or():
+                return _decided([self._truth(item) for item in node.items], by=True)
+            case ast.Not():
+                inner = self._truth(node.operand)
+                return None if inner is None else not inner
+            case _:
+                return _value(node) if _is_closed(node) else None
 
 
 def _decided(parts: list[bool | None], *, by: bool) -> bool | None:

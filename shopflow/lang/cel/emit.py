@@ -5,6 +5,7 @@ User text enters the source only through repr(), as constants and subscripts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
@@ -139,12 +140,11 @@ class ExactEmitter:
 
     def literal(self, value: object) -> Code:
         """A constant: spelled out where Python has a literal for it, else by name."""
-        if value is None or value.__class__ in (bool, int, str, bytes):
-            text = repr(value)
-            negative = value.__class__ is int and text.startswith("-")
-            kind = _KIND_OF_CLASS.get(value.__class__, Kind.OTHER)
-            return Code(f"({text})" if negative else text, kind)
         kind = _KIND_OF_CLASS.get(value.__class__, Kind.OTHER)
+        finite = value.__class__ is float and math.isfinite(value)
+        if value is None or finite or value.__class__ in (bool, int, str, bytes):
+            text = repr(value)
+            return Code(f"({text})" if text.startswith("-") else text, kind)
         return Code(self.constant(value), kind)
 
     def variable(self, name: str) -> str:
@@ -178,9 +178,12 @@ class ExactEmitter:
 
     def binary(self, node: ast.Binary) -> Code:
         """A comparison, membership or arithmetic."""
-        left, right = self.emit(node.left).text, self.emit(node.right).text
-        kind = Kind.BOOL if node.op in _BOOL_OPERATORS else Kind.DYN
-        return Code(f"{OPERATORS[node.op]}({left}, {right})", kind)
+        return self.generic(node.op, self.emit(node.left), self.emit(node.right))
+
+    def generic(self, op: str, left: Code, right: Code) -> Code:
+        """An operator as a call, right for every pair of types."""
+        kind = Kind.BOOL if op in _BOOL_OPERATORS else Kind.DYN
+        return Code(f"{OPERATORS[op]}({left.text}, {right.text})", kind)
 
     def call(self, node: ast.Call) -> Code:
         """A function called alone or on a target."""

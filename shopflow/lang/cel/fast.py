@@ -104,80 +104,79 @@ class FastEmitter(ExactEmitter):
 
     def binary(self, node: ast.Binary) -> Code:
         """A comparison made for its constant, where that is safe."""
-        left, right, op = node.left, node.right, node.op
-        if isinstance(left, ast.Literal) and op in ("==", "!=", *_RELATIONS):
-            left, right, op = right, left, _RELATIONS.get(op, op)
-        special = None
-        if isinstance(right, ast.Literal) and not isinstance(left, ast.Literal):
-            if op in ("==", "!="):
-                special = self._equality(left, op, right)
-            elif op in _RELATIONS:
-                special = self._relation(left, op, right)
-        elif op in ("==", "!="):
-            special = self._same_kind(left, op, right)
-        elif op == "in":
-            special = self._membership(left, right)
-        return Code(special, Kind.BOOL) if special else super().binary(node)
+        # Each side is emitted once; twice a level would take time exponential in the depth.
+        left, right = self.emit(node.left), self.emit(node.right)
+        special = self._special(node, left, right)
+        return Code(special, Kind.BOOL) if special else self.generic(node.op, left, right)
 
-    def _equality(self, left: ast.Node, op: str, right: ast.Literal) -> str | None:
-        value = right.value
+    def _special(self, node: ast.Binary, left: Code, right: Code) -> str | None:
+        op = node.op
+        constants = [isinstance(side, ast.Literal) for side in (node.left, node.right)]
+        if op == "in":
+            return self._membership(node, left, right)
+        if op not in ("==", "!=", *_RELATIONS) or all(constants):
+            return None
+        if not any(constants):
+            same = op in ("==", "!=") and Kind.STRING in (left.kind, right.kind)
+            return f"({left.text} {op} {right.text})" if same else None
+        if constants[0]:
+            literal, code, constant, op = left, right, node.left, _RELATIONS.get(op, op)
+        else:
+            literal, code, constant = right, left, node.right
+        assert isinstance(constant, ast.Literal)  # noqa: S101 - the flags say so
+        if op in _RELATIONS:
+            return self._relation(code, op, literal, constant.value)
+        return self._equality(code, op, literal, constant.value)
+
+    def _equality(self, code: Code, op: str, literal: Code, value: object) -> str | None:
         if value is None or value is True or value is False:
-            return f"({self.emit(left).text} {'is' if op == '==' else 'is not'} {value!r})"
-        code, literal = self.emit(left), self.literal(value).text
-        if _is_plain(value) or (code.kind is Kind.NUMBER and value.__class__ in (int, float)):
-            return f"({code.text} {op} {literal})"
-        if value.__class__ not in (int, float) or not self._inline:
+            return f"({code.text} {'is' if op == '==' else 'is not'} {value!r})"
+        if value.__class__ not in (int, float, str):
+            return None
+        if _is_plain(value) or (code.kind is Kind.NUMBER and value.__class__ is not str):
+            return f"({code.text} {op} {literal.text})"
+        if not self._inline:
             return None
         # 0 and 1: Python takes false and true for them.
         t, flag = self._temporary(), bool(value)
         if op == "==":
-            return f"(({t} := {code.text}) == {literal} and {t} is not {flag})"
-        return f"(({t} := {code.text}) != {literal} or {t} is {flag})"
+            return f"(({t} := {code.text}) == {literal.text} and {t} is not {flag})"
+        return f"(({t} := {code.text}) != {literal.text} or {t} is {flag})"
 
-    def _relation(self, left: ast.Node, op: str, right: ast.Literal) -> str | None:
-        value = right.value
+    def _relation(self, code: Code, op: str, literal: Code, value: object) -> str | None:
         if value.__class__ not in (int, float, str):
             return None
-        code, literal = self.emit(left), self.literal(value).text
         if value.__class__ is str or code.kind is Kind.NUMBER:
-            return f"({code.text} {op} {literal})"
+            return f"({code.text} {op} {literal.text})"
         if not self._inline:
             return None
         # Python compares a bool with a number; CEL does not.
         t = self._temporary()
-        test = f"{t} {op} {literal} if ({t} := {code.text}).__class__ is not bool"
-        return f"({test} else bad({op!r}, {t}, {literal}))"
+        test = f"{t} {op} {literal.text} if ({t} := {code.text}).__class__ is not bool"
+        return f"({test} else bad({op!r}, {t}, {literal.text}))"
 
-    def _same_kind(self, left: ast.Node, op: str, right: ast.Node) -> str | None:
-        first, second = self.emit(left), self.emit(right)
-        if Kind.STRING in (first.kind, second.kind) and not (
-            isinstance(left, ast.Literal) or isinstance(right, ast.Literal)
-        ):
-            return f"({first.text} {op} {second.text})"
-        return None
-
-    def _membership(self, left: ast.Node, right: ast.Node) -> str | None:
-        if isinstance(right, ast.ListLiteral) and not isinstance(left, ast.Literal):
-            values = [item.value for item in right.items if isinstance(item, ast.Literal)]
-            if len(values) == len(right.items) and all(map(_is_plain, values)):
-                return self._among(left, tuple(values))
-        if not self._inline or not isinstance(left, ast.Literal):
+    def _membership(self, node: ast.Binary, left: Code, right: Code) -> str | None:
+        if isinstance(node.right, ast.ListLiteral):
+            items = node.right.items
+            values = tuple(item.value for item in items if isinstance(item, ast.Literal))
+            plain = len(values) == len(items) and all(map(_is_plain, values))
+            return self._among(left, values) if plain else None
+        if not self._inline or not isinstance(node.left, ast.Literal):
             return None
-        if left.value.__class__ is not str or isinstance(right, (ast.Literal, ast.ListLiteral)):
+        if node.left.value.__class__ is not str or isinstance(node.right, ast.Literal):
             return None
-        t, value, container = self._temporary(), repr(left.value), self.emit(right).text
-        test = f"{value} in {t} if ({t} := {container}).__class__ is list"
-        return f"({test} else contains({value}, {t}))"
+        t = self._temporary()
+        test = f"{left.text} in {t} if ({t} := {right.text}).__class__ is list"
+        return f"({test} else contains({left.text}, {t}))"
 
-    def _among(self, left: ast.Node, values: tuple[object, ...]) -> str | None:
-        text = self.emit(left).text
+    def _among(self, code: Code, values: tuple[object, ...]) -> str | None:
         if len(values) <= _MAX_TUPLE:
-            return f"({text} in {self.constant(values)})"
+            return f"({code.text} in {self.constant(values)})"
         if not self._inline or any(value.__class__ is not str for value in values):
             return None
         t = self._temporary()
         known = self.constant(frozenset(values))
-        return f"({t} in {known} if ({t} := {text}).__class__ is str else False)"
+        return f"({t} in {known} if ({t} := {code.text}).__class__ is str else False)"
 
     def call(self, node: ast.Call) -> Code:
         """A call, in place for size and simple text tests."""

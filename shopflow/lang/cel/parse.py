@@ -64,9 +64,12 @@ _LITERALS: dict[str, Callable[[str], object]] = {
     "BOOL_LIT": "true".__eq__,
     "NULL_LIT": lambda _: None,
 }
-#: Rules that end with a bracket.
-_CLOSED = frozenset({"ident_arg", "dot_ident_arg", "member_dot_arg", "member_index"})
-_CLOSING = re.compile(r"[\s(]*[)\]]")
+#: Rules that end with a bracket, and those that begin with one.
+_CLOSED = frozenset(
+    {"ident_arg", "dot_ident_arg", "member_dot_arg", "member_index", "list_lit", "map_lit"}
+)
+_CLOSING = re.compile(r"[\s(]*[)\]}]")
+_OPENED = {"list_lit": "[", "map_lit": "{"}
 #: The magnitude of the smallest int; only right after a minus.
 _AFTER_MINUS_ONLY = 2**63
 
@@ -168,25 +171,35 @@ class _Builder:
     ) -> CompileError:
         return error_at(self._source, **self._span(tree), message=message, hint=hint, code=code)
 
-    def _span(self, tree: _Tree) -> _Span:
-        # Asking lark for positions would make parsing half as slow again.
+    def _span(self, tree: _Tree, *parts: ast.Node) -> _Span:
+        # Asking lark for positions would make parsing half as slow again; its tree has no
+        # brackets and operators, so these are looked up next to the words and parts it has.
         first, last = _edge(tree, 0), _edge(tree, -1)
-        start, end = (first and first.start_pos) or 0, (last and last.end_pos) or 0
+        start = min([(first and first.start_pos) or 0, *(part.start for part in parts)])
+        end = max([(last and last.end_pos) or 0, *(part.end for part in parts)])
         if tree.data in _CLOSED and (closing := _CLOSING.match(self._source, end)):
             end = closing.end()
+        opening = _OPENED.get(tree.data)
+        if opening is not None:
+            start = max(self._source.rfind(opening, 0, start), 0)
         return {"start": start, "end": end}
 
     def conditional(self, tree: _Tree) -> ast.Node:
         condition, then, otherwise = (self.build(part) for part in _trees(tree))
         return ast.Conditional(
-            condition=condition, then=then, otherwise=otherwise, **self._span(tree)
+            condition=condition,
+            then=then,
+            otherwise=otherwise,
+            **self._span(tree, condition, then, otherwise),
         )
 
     def either(self, tree: _Tree) -> ast.Node:
-        return ast.Or(items=self._chain(tree), **self._span(tree))
+        items = self._chain(tree)
+        return ast.Or(items=items, **self._span(tree, *items))
 
     def both(self, tree: _Tree) -> ast.Node:
-        return ast.And(items=self._chain(tree), **self._span(tree))
+        items = self._chain(tree)
+        return ast.And(items=items, **self._span(tree, *items))
 
     def _chain(self, tree: _Tree) -> tuple[ast.Node, ...]:
         # A chain leans left in the grammar; walking it keeps a hundred alternatives one level.
@@ -197,26 +210,35 @@ class _Builder:
         return tuple(self.build(part) for part in (tree, *reversed(parts)))
 
     def binary(self, tree: _Tree) -> ast.Node:
-        left, right = _trees(tree)
-        return ast.Binary(
-            op=_BINARY[left.data],
-            left=self.build(_trees(left)[0]),
-            right=self.build(right),
-            **self._span(tree),
-        )
+        rule, last = _trees(tree)
+        left, right = self.build(_trees(rule)[0]), self.build(last)
+        span = self._span(tree, left, right)
+        return ast.Binary(op=_BINARY[rule.data], left=left, right=right, **span)
 
     def unary(self, tree: _Tree) -> ast.Node:
-        sign, operand = _trees(tree)
-        if sign.data == "unary_not":
-            return ast.Not(operand=self.build(operand), **self._span(tree))
-        operand = _unwrap(operand)
-        if operand.data == "literal":
-            token = cast("Token", operand.children[0])
-            if token.type == "INT_LIT":
-                return ast.Literal(value=-self._value(operand), **self._span(tree))  # type: ignore[operator]
-            if token.type == "FLOAT_LIT":
-                return ast.Literal(value=-float(token), **self._span(tree))
-        return ast.Negate(operand=self.build(operand), **self._span(tree))
+        rule, last = _trees(tree)
+        negative = None if rule.data == "unary_not" else self._negative(_unwrap(last))
+        if negative is not None:
+            return negative
+        operand = self.build(last)
+        span = self._signed("!" if rule.data == "unary_not" else "-", operand)
+        if rule.data == "unary_not":
+            return ast.Not(operand=operand, **span)
+        return ast.Negate(operand=operand, **span)
+
+    def _negative(self, tree: _Tree) -> ast.Node | None:
+        """The literal that follows a minus, as one number."""
+        if tree.data != "literal":
+            return None
+        value, span = self._value(tree), self._span(tree)
+        start = self._source.rfind("-", 0, span["start"])
+        if value.__class__ is int or value.__class__ is float:
+            return ast.Literal(value=-value, start=start, end=span["end"])
+        return None
+
+    def _signed(self, sign: str, operand: ast.Node) -> _Span:
+        start = self._source.rfind(sign, 0, operand.start)
+        return {"start": max(start, 0), "end": operand.end}
 
     def _value(self, tree: _Tree) -> object:
         token = cast("Token", tree.children[0])
@@ -239,32 +261,30 @@ class _Builder:
 
     def call(self, tree: _Tree) -> ast.Node:
         name, args = str(tree.children[0]), self._args(tree.children[1:])
-        return ast.Call(function=name, target=None, args=args, **self._span(tree))
+        return ast.Call(function=name, target=None, args=args, **self._span(tree, *args))
 
     def member_call(self, tree: _Tree) -> ast.Node:
-        target, name, *rest = tree.children
-        return ast.Call(
-            function=str(name),
-            target=self.build(cast("_Tree", target)),
-            args=self._args(rest),
-            **self._span(tree),
-        )
+        first, name, *rest = tree.children
+        target, args = self.build(cast("_Tree", first)), self._args(rest)
+        span = self._span(tree, target, *args)
+        return ast.Call(function=str(name), target=target, args=args, **span)
 
     def _args(self, rest: list[Token | _Tree]) -> tuple[ast.Node, ...]:
         return tuple(self.build(arg) for each in rest for arg in _trees(cast("_Tree", each)))
 
     def select(self, tree: _Tree) -> ast.Node:
-        operand, token = tree.children
+        first, token = tree.children
+        operand = self.build(cast("_Tree", first))
         return ast.Select(
-            operand=self.build(cast("_Tree", operand)),
+            operand=operand,
             field=str(token),
             field_start=cast("Token", token).start_pos or 0,
-            **self._span(tree),
+            **self._span(tree, operand),
         )
 
     def index(self, tree: _Tree) -> ast.Node:
         operand, key = (self.build(part) for part in _trees(tree))
-        return ast.Index(operand=operand, key=key, **self._span(tree))
+        return ast.Index(operand=operand, key=key, **self._span(tree, operand, key))
 
     def message(self, tree: _Tree) -> ast.Node:
         hint = "a map is written {'name': value}"
@@ -274,12 +294,13 @@ class _Builder:
         return self.build(_trees(tree)[0])
 
     def listing(self, tree: _Tree) -> ast.Node:
-        return ast.ListLiteral(items=self._args(tree.children), **self._span(tree))
+        items = self._args(tree.children)
+        return ast.ListLiteral(items=items, **self._span(tree, *items))
 
     def mapping(self, tree: _Tree) -> ast.Node:
         parts = self._args(tree.children)
         entries = tuple(zip(parts[::2], parts[1::2], strict=True))
-        return ast.MapLiteral(entries=entries, **self._span(tree))
+        return ast.MapLiteral(entries=entries, **self._span(tree, *parts))
 
 
 _BUILD: dict[str, Callable[[_Builder, _Tree], ast.Node]] = {

@@ -100,11 +100,9 @@ def compile_expression(
 
 @lru_cache(maxsize=16_384)
 def _compiled(source: str, container: str, variables: frozenset[str], limits: Limits) -> Program:
-    parsed = parse(source, limits)
     resolver = Resolver(source, container=container, variables=variables, limits=limits)
-    tree = resolver.resolve(parsed)
     try:
-        return Program(source, tree, limits)
+        return Program(source, resolver.resolve(parse(source, limits)), limits)
     except (RecursionError, MemoryError, SyntaxError) as error:
         message = "this condition nests too deeply to be compiled"
         hint = "give parts of it a name under let, or make them segments"

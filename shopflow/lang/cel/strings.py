@@ -137,10 +137,8 @@ def join(parts: object, separator: object = "") -> str:
 
 def format_double(value: float) -> str:
     """The shortest text that reads back as the same double, in C's %g manner."""
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "+Inf" if value > 0 else "-Inf"
+    if not math.isfinite(value):
+        return str(value)
     exact = Decimal(repr(value)).normalize()
     exponent = exact.adjusted()
     if value == 0 or _EXPONENT_BELOW <= exponent < _EXPONENT_FROM:
