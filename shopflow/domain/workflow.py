@@ -283,7 +283,7 @@ class Emit(_Step):
     """Emits an event, about this customer or about another.
 
     ```yaml
-    - {id: tell, emit: {event: order.late, data: {order_id: trigger.order_id}}}
+    - {id: tell, emit: {event: order.delayed, data: {order_id: trigger.order_id}}}
     ```
     """
 
