@@ -203,6 +203,7 @@ def goal_to_json(goal: GoalWatch) -> Json:
             "ho": goal.holdout,
             "ch": goal.channel,
             "st": goal.step,
+            "t": plain(goal.trigger),
         }
     )
 
@@ -220,6 +221,7 @@ def goal_from_json(json: Json) -> GoalWatch:
         holdout=get("ho", False),
         channel=get("ch"),
         step=get("st"),
+        trigger=get("t", {}),
     )
 
 

@@ -169,6 +169,8 @@ class GoalWatch:
     holdout: bool = False
     channel: str | None = None
     step: StepId | None = None
+    #: The trigger's payload, where the goal reads it.
+    trigger: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,8 @@ from shopflow.domain.customer import Enrolment, GoalWatch
 from shopflow.domain.event import Event
 from shopflow.domain.ids import StepId
 from shopflow.domain.journal import JournalEntry, Kind
-from shopflow.domain.workflow import Since, Workflow
-from shopflow.engine.names import customer_names, event_record, holds, note_failure, plain
+from shopflow.domain.workflow import Goal, Since, Workflow
+from shopflow.engine.names import Names, customer_names, event_record, holds, note_failure, plain
 from shopflow.engine.turn import Turn
 from shopflow.errors import EvaluationError
 
@@ -30,9 +30,15 @@ def watch_goal(
         holdout=enrolment.holdout,
         channel=channel,
         step=step,
+        trigger=enrolment.trigger if _reads_trigger(goal) else {},
     )
     others = tuple(w for w in turn.customer.goals if w.enrolment_id != enrolment.id)
     turn.customer.goals = (*others, watch)
+
+
+def _reads_trigger(goal: Goal) -> bool:
+    asked = [expression for expression in (goal.when, goal.value) if expression is not None]
+    return any(path[0] == "trigger" for expression in asked for path in expression.reads)
 
 
 def credit(turn: Turn, event: Event) -> None:
@@ -54,7 +60,7 @@ def _reached(turn: Turn, workflow: Workflow, watch: GoalWatch, event: Event) -> 
         return False
     if not watch.since_at <= event.occurred_at <= watch.until:
         return False
-    names = _names(turn, workflow, event)
+    names = _names(turn, workflow, watch, event)
     return holds(turn, goal.when, names, at=event.occurred_at, workflow=workflow)
 
 
@@ -63,7 +69,7 @@ def _convert(turn: Turn, workflow: Workflow, watch: GoalWatch, event: Event) -> 
     value: object = None
     if goal is not None and goal.value is not None:
         try:
-            value = plain(goal.value.evaluate(_names(turn, workflow, event)))
+            value = plain(goal.value.evaluate(_names(turn, workflow, watch, event)))
         except EvaluationError as error:
             # The conversion counts all the same; only its value is not known.
             note_failure(turn, goal.value, error, at=event.occurred_at, workflow=workflow)
@@ -84,8 +90,9 @@ def _convert(turn: Turn, workflow: Workflow, watch: GoalWatch, event: Event) -> 
     )
 
 
-def _names(turn: Turn, workflow: Workflow, event: Event) -> dict[str, object]:
+def _names(turn: Turn, workflow: Workflow, watch: GoalWatch, event: Event) -> Names:
     names = customer_names(turn, event.occurred_at, purpose=workflow.purpose)
     names["event"] = event_record(event)
+    names["trigger"] = watch.trigger
     names["values"] = workflow.values
     return names

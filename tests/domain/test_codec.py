@@ -165,6 +165,7 @@ GOALS = every_field(
     holdout=st.booleans(),
     channel=st.none() | NAMES,
     step=st.none() | NAMES,
+    trigger=DATA,
 )
 CUSTOMERS = every_field(
     Customer,

@@ -345,6 +345,19 @@ def test_a_goal_is_credited_once_within_its_time_and_since_the_last_send():
     assert entry.step == "reminder"
 
 
+def test_a_goal_may_ask_what_the_trigger_said():
+    same = cel("event.order_id == trigger.order_id")
+    goal = Goal(
+        pattern=on("payment.received"), when=same, within=DAY, since=Since.ENTRY, value=None
+    )
+    life = Life(workflow(a_send(), goal=goal))
+    life.event(order_id="o1")
+    life.event("payment.received", HOUR, order_id="o2")
+    assert entries(life, Kind.CONVERTED) == []
+    life.event("payment.received", 2 * HOUR, order_id="o1")
+    assert len(entries(life, Kind.CONVERTED)) == 1
+
+
 def test_a_goal_after_its_time_is_not_credited():
     goal = Goal(
         pattern=on("order.placed"), when=None, within=7 * DAY, since=Since.LAST_SEND, value=None
