@@ -16,6 +16,7 @@ from shopflow.store.protocol import Store
 from shopflow.store.sql import shapes
 from shopflow.store.sql.database import Database
 from shopflow.store.sql.dialect import Dialect
+from shopflow.store.sql.postgres import Postgres
 from shopflow.store.sql.sqlite import Sqlite
 from shopflow.store.sql.store import SqlStore
 
@@ -41,7 +42,7 @@ def open_store(
     """
     if url == "memory:":
         return MemoryStore(partitions or 1)
-    dialect = _sqlite(url, root, full_sync=full_sync)
+    dialect = _dialect(url, root, full_sync=full_sync)
     if not create and not dialect.exists:
         raise StoreError(
             f"there is no database {dialect.name} yet: `shopflow run` or `shopflow db upgrade` "
@@ -57,12 +58,12 @@ def open_store(
 
 def shown(url: str, root: Path | None = None) -> str:
     """The database as people know it, without a password."""
-    return _sqlite(url, root, full_sync=False).name
+    return _dialect(url, root, full_sync=False).name
 
 
 def upgrade(url: str, root: Path | None = None) -> list[str]:
     """The steps that were missing and are done now; see `open_store` for what is raised."""
-    dialect = _sqlite(url, root, full_sync=False)
+    dialect = _dialect(url, root, full_sync=False)
     try:
         return upgrade_database(dialect)
     finally:
@@ -85,19 +86,22 @@ def upgrade_database(dialect: Dialect) -> list[str]:
     return missing
 
 
-def _sqlite(url: str, root: Path | None, *, full_sync: bool) -> Sqlite:
+def _dialect(url: str, root: Path | None, *, full_sync: bool) -> Dialect:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
         raise StoreError(f"'{url}' is no database URL: write sqlite:///shop.db") from error
-    if parsed.get_backend_name() != "sqlite":
-        raise StoreError(
-            f"databases of the kind '{parsed.get_backend_name()}' are not supported: "
-            "write sqlite:///shop.db"
-        )
-    if root is not None and parsed.database not in {None, "", ":memory:"}:
-        parsed = parsed.set(database=str(root / str(parsed.database)))
-    return Sqlite(parsed, full_sync=full_sync)
+    kind = parsed.get_backend_name()
+    if kind == "sqlite":
+        if root is not None and parsed.database not in {None, "", ":memory:"}:
+            parsed = parsed.set(database=str(root / str(parsed.database)))
+        return Sqlite(parsed, full_sync=full_sync)
+    if kind == "postgresql":
+        return Postgres(parsed)
+    raise StoreError(
+        f"databases of the kind '{kind}' are not supported: write sqlite:///shop.db or "
+        "postgresql://host/shop"
+    )
 
 
 def _step(connection: Connection) -> str | None:

@@ -64,7 +64,10 @@ class Batch(Protocol):
         """
 
     def load(self, ids: Iterable[CustomerId]) -> dict[CustomerId, Customer]:
-        """The customers of these ids that exist, whole, as last saved."""
+        """The customers of these ids that exist, whole, as last saved.
+
+        No other batch writes them before this one ends.
+        """
 
     def due(self, until: datetime, *, limit: int, partition: int | None = None) -> list[CustomerId]:
         """Who has a timer at or before `until`, earliest first, ties by id."""

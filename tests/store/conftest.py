@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import os
+import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
 
 from shopflow.domain.customer import Customer, Enrolment
 from shopflow.domain.event import Event
@@ -39,11 +42,42 @@ class Opener:
             store.close()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(scope="session")
+def server():
+    """A database of this session's own on a PostgreSQL server, gone afterwards."""
+    admin = os.environ.get("SHOPFLOW_TEST_POSTGRES", "postgresql://root@127.0.0.1:5432/postgres")
+    psycopg = pytest.importorskip("psycopg", reason="PostgreSQL's driver is not installed")
+    try:
+        connection = psycopg.connect(admin, autocommit=True, connect_timeout=3)
+    except psycopg.OperationalError as error:
+        pytest.skip(f"no PostgreSQL server; SHOPFLOW_TEST_POSTGRES may name one ({error})")
+    name = f"shopflow_test_{uuid.uuid4().hex[:12]}"
+    with connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield admin.rpartition("/")[0] + f"/{name}"
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def postgres(server):
+    """The session's database with nothing in it."""
+    engine = create_engine(server.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    engine.dispose()
+    return server
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def opener(request: pytest.FixtureRequest, tmp_path: Path):
     """Each call opens the same store once more."""
-    url = "memory:" if request.param == "memory" else f"sqlite:///{tmp_path / 'shop.db'}"
-    opener = Opener(url)
+    match request.param:
+        case "memory":
+            opener = Opener("memory:")
+        case "sqlite":
+            opener = Opener(f"sqlite:///{tmp_path / 'shop.db'}")
+        case _:
+            opener = Opener(request.getfixturevalue("postgres"))
     yield opener
     opener.close()
 

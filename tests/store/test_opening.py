@@ -195,3 +195,17 @@ def test_state_survives_closing(url, make, now):
     again = open_store(url, create=False)
     assert again.views.customer("anna").next_due_at == now + timedelta(days=400)
     again.close()
+
+
+def test_migrations_make_the_same_tables_on_postgresql(postgres):
+    assert upgrade(postgres) == ["0001 The first tables."]
+    assert upgrade(postgres) == []
+    engine = create_engine(postgres.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
+
+
+def test_a_server_that_cannot_be_reached_says_so_without_the_password():
+    with pytest.raises(StoreError, match=r"postgresql://shop:\*\*\*@.* cannot be reached"):
+        open_store("postgresql://shop:secret@127.0.0.1:1/shop")

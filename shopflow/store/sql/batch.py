@@ -103,7 +103,7 @@ class SqlBatch:
 
     def load(self, ids: Iterable[CustomerId]) -> dict[CustomerId, Customer]:
         """See `Batch`."""
-        return load_customers(self._database, self._connection, ids)
+        return load_customers(self._database, self._connection, ids, to_write=True)
 
     def due(self, until: datetime, *, limit: int, partition: int | None = None) -> list[CustomerId]:
         """See `Batch`."""
@@ -137,10 +137,13 @@ class SqlBatch:
     def save(self, customers: Iterable[Customer]) -> None:
         """See `Batch`."""
         partition_of = self._database.partition_of
-        kept = [rows.customer_row(customer, partition_of(customer.id)) for customer in customers]
+        kept = {
+            customer.id: rows.customer_row(customer, partition_of(customer.id))
+            for customer in customers
+        }
         # Sorted, so that two writers never wait for each other.
-        kept.sort(key=_key)
-        self._dialect.insert(self._connection, shapes.CUSTOMERS, kept)
+        ordered = sorted(kept.values(), key=_key)
+        self._dialect.insert(self._connection, shapes.CUSTOMERS, ordered)
 
     def journal(self, entries: Sequence[JournalEntry]) -> None:
         """See `Batch`."""

@@ -36,12 +36,14 @@ def write_tally(database: Database, connection: Connection, tally: Tally) -> Non
 
 
 def load_customers(
-    database: Database, connection: Connection, ids: Iterable[CustomerId]
+    database: Database, connection: Connection, ids: Iterable[CustomerId], *, to_write: bool
 ) -> dict[CustomerId, Customer]:
     """The customers of these ids that exist."""
     keys = sorted({(database.partition_of(key), key) for key in ids})
-    found = map(rows.customer_of, database.dialect.customers(connection, keys)) if keys else ()
-    return {customer.id: customer for customer in found}
+    if not keys:
+        return {}
+    found = database.dialect.customers(connection, keys, to_write=to_write)
+    return {customer.id: customer for customer in map(rows.customer_of, found)}
 
 
 @lru_cache(maxsize=128)

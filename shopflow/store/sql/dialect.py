@@ -24,6 +24,10 @@ class Dialect(Protocol):
     def name(self) -> str:
         """How people know the database; without a password."""
 
+    @property
+    def exists(self) -> bool:
+        """False when opening would make it."""
+
     def insert(self, connection: Connection, shape: Shape, rows: Sequence[tuple[Any, ...]]) -> None:
         """The rows are in their table, known keys treated as the shape says."""
 
@@ -33,9 +37,12 @@ class Dialect(Protocol):
         """The rows are in their table; which of them were not there before."""
 
     def customers(
-        self, connection: Connection, keys: Sequence[tuple[int, str]]
+        self, connection: Connection, keys: Sequence[tuple[int, str]], *, to_write: bool
     ) -> Sequence[CustomerRow]:
-        """The customers of these keys (partition, id) that exist."""
+        """The customers of these keys (partition, id) that exist.
+
+        What is read `to_write` is nobody else's to write before this transaction ends.
+        """
 
     def explain(self, error: Exception) -> str:
         """What happened and what to do, in a sentence."""

@@ -27,12 +27,12 @@ class Shape:
     @cached_property
     def columns(self) -> tuple[str, ...]:
         """The names of the columns, in the order of the values."""
-        return tuple(column.name for column in self.table.columns if column.name != "seq")
+        return tuple(str(column.name) for column in self.table.columns if column.name != "seq")
 
     @cached_property
     def key(self) -> tuple[str, ...]:
         """The names of the columns of the primary key."""
-        return tuple(column.name for column in self.table.primary_key)
+        return tuple(str(column.name) for column in self.table.primary_key)
 
     @cached_property
     def quoted(self) -> str:

@@ -75,9 +75,10 @@ class Sqlite:
         return [execute(statement, row).rowcount == 1 for row in rows]
 
     def customers(
-        self, connection: Connection, keys: Sequence[tuple[int, str]]
+        self, connection: Connection, keys: Sequence[tuple[int, str]], *, to_write: bool
     ) -> Sequence[CustomerRow]:
         """See `Dialect`."""
+        del to_write  # whoever writes is alone here
         found: list[CustomerRow] = (
             _raw(connection).execute(_CUSTOMERS, (orjson.dumps(keys).decode(),)).fetchall()
         )

@@ -101,7 +101,7 @@ class SqlViews:
     def customers(self, ids: Iterable[CustomerId]) -> dict[CustomerId, Customer]:
         """See `Views`."""
         with self._database.reading() as connection:
-            return load_customers(self._database, connection, ids)
+            return load_customers(self._database, connection, ids, to_write=False)
 
     def next_due_at(self, partition: int | None = None) -> datetime | None:
         """See `Views`."""
