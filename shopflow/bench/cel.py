@@ -198,7 +198,3 @@ def run_and_print(rounds: int = 7, *, output: str = "text") -> bool:
     report = run(rounds)
     sys.stdout.write((render_json if output == "json" else render)(report) + "\n")
     return not report.misses()
-
-
-if __name__ == "__main__":
-    sys.exit(0 if run_and_print() else 1)

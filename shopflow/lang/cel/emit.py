@@ -133,10 +133,9 @@ class ExactEmitter:
                 return Code(f"({then.text} if {condition} else {otherwise.text})", kind)
             case ast.Binary():
                 return self.binary(node)
-            case ast.Comprehension():
-                return self.comprehension(node)
             case _:
-                raise AssertionError(node)
+                assert isinstance(node, ast.Comprehension), node  # noqa: S101 - nothing else is left
+                return self.comprehension(node)
 
     def literal(self, value: object) -> Code:
         """A constant: spelled out where Python has a literal for it, else by name."""
@@ -209,16 +208,14 @@ class ExactEmitter:
     def comprehension(self, node: ast.Comprehension) -> Code:
         """A macro."""
         visited, name = self.elements(node), f"x{node.variable.index}"
-        match node.macro:
-            case Macro.ALL | Macro.EXISTS:
-                return Code(self.quantifier(node, visited, name), Kind.BOOL)
-            case Macro.EXISTS_ONE:
-                flags = f"{self.truth(_part(node.predicate))} for {name} in {visited}"
-                return Code(f"one({flags})", Kind.BOOL)
-            case Macro.FILTER | Macro.MAP:
-                value = name if node.transform is None else self.emit(node.transform).text
-                where = "" if node.predicate is None else f" if {self.truth(node.predicate)}"
-                return Code(f"[{value} for {name} in {visited}{where}]", Kind.OTHER)
+        if node.macro in (Macro.ALL, Macro.EXISTS):
+            return Code(self.quantifier(node, visited, name), Kind.BOOL)
+        if node.macro is Macro.EXISTS_ONE:
+            flags = f"{self.truth(_part(node.predicate))} for {name} in {visited}"
+            return Code(f"one({flags})", Kind.BOOL)
+        value = name if node.transform is None else self.emit(node.transform).text
+        where = "" if node.predicate is None else f" if {self.truth(node.predicate)}"
+        return Code(f"[{value} for {name} in {visited}{where}]", Kind.OTHER)
 
     def quantifier(self, node: ast.Comprehension, visited: str, name: str) -> str:
         """all() or exists()."""

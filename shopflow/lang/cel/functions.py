@@ -281,8 +281,3 @@ _ON_TARGET: dict[str, Callable[..., object]] = {
 def find(name: str, *, on_target: bool) -> Callable[..., object] | None:
     """The function of that name, called alone or on a target; None when there is none."""
     return (_ON_TARGET if on_target else _DIRECT).get(name)
-
-
-def names(*, on_target: bool) -> tuple[str, ...]:
-    """Every function name, for suggestions."""
-    return tuple(_ON_TARGET if on_target else (*_DIRECT, "in_stock", "has"))

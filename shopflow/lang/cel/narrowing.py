@@ -23,6 +23,9 @@ def path(node: ast.Node) -> Path | None:
             case ast.Index(key=ast.Literal(value=str(field))):
                 fields.append(field)
                 node = node.operand
+            case ast.Index(key=ast.Literal(value=int(position))):
+                fields.append(f"[{position}]")
+                node = node.operand
             case ast.Local():
                 return (f"{node.name}#{node.index}", *reversed(fields))
             case ast.Global():

@@ -82,13 +82,13 @@ def check_membership(node: ast.Binary, left: Type, right: Type, findings: Findin
         hint = "write text.contains('part')" if right.kind is TypeKind.STRING else ""
         findings.add("SF104", _span(node), message, hint=hint)
         return
-    if right.item is not None and not types.comparable(left, right.item):
+    item = right.item or DYN
+    if not types.comparable(left, item):
         findings.add("SF104", _span(node), f"{types.article(left)} is never in a {right}")
-    if right.item is not None:
-        check_enum(node.left, right.item, findings)
+    check_enum(node.left, item, findings)
     if isinstance(node.right, ast.ListLiteral):
-        for item in node.right.items:
-            check_enum(item, left, findings)
+        for element in node.right.items:
+            check_enum(element, left, findings)
 
 
 def check_arithmetic(

@@ -406,6 +406,7 @@ COUPON = "event.coupon == 'x'"
         "event.items.all(i, !has(i.category) || i.category == 'x')",
         "has(event.shipping) && has(event.shipping.city) && event.shipping.city == 'Lyon'",
         "has(event.note) && event.note == null",
+        "has(event.items[0].category) && event.items[0].category == 'x'",
     ],
 )
 def test_an_optional_field_may_be_read_where_it_is_known_to_be_there(source):
@@ -421,6 +422,7 @@ def test_an_optional_field_may_be_read_where_it_is_known_to_be_there(source):
         (f"!(has(event.coupon) && segments.vip) && {COUPON}", 41, "event.coupon"),
         (f"has(event.coupon) ? segments.vip : {COUPON}", 36, "event.coupon"),
         (f"has(any.coupon) && {COUPON}", 20, "event.coupon"),
+        (f"has([event][0].coupon) && {COUPON}", 27, "event.coupon"),
         ("event.items.exists(i, i.category == 'x')", 23, "i.category"),
         ("has(event.shipping.city)", 5, "event.shipping"),
         ("now - customer.last_order_at > days(3)", 7, "customer.last_order_at"),

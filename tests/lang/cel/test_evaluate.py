@@ -55,6 +55,11 @@ def fails(source, **bindings):
         "event.country in ['FR', 'BE']",
         "event.total in [80, 90]",
         "event.one in [0, 1]",
+        "event.total in [80, " + ", ".join(map(str, range(100, 120))) + "]",
+        "event.country in " + str(["FR", *range(100, 120)]),
+        "[1, true].filter(x, x == 1).filter(x, x != 0) == [1]",
+        "[event.items].filter(x, x.exists(y, y.sku in ['A1']) && 'z' in {'z': 1}) != []",
+        "event.octets == b'a' && b'b' > event.octets && event.one == 1u",
         "'a' in event.tags && !('z' in event.tags)",
         "'city' in event.address",
         "event.country in " + str([f"C{n}" for n in range(20)] + ["FR"]),
@@ -185,6 +190,10 @@ class Lazy(dict):
             raise KeyError(key)
         self[key] = result = key == "vip"
         return result
+
+
+def test_what_is_no_cel_value_is_refused():
+    assert fails("x > 1", x=object()) == "not a CEL value: object"
 
 
 def test_a_lazy_namespace_is_asked_only_for_what_is_read():
