@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from shopflow.cli.reading import PROJECT
 from shopflow.report.status import messages_line, reasons_line, totals_line
 from shopflow.runtime.app import App, open_app
 from shopflow.runtime.door import Door
@@ -26,14 +27,6 @@ from shopflow.web.server import listen, serve
 
 #: Whoever posts events must show this, when it is set.
 API_KEY = "SHOPFLOW_API_KEY"
-
-PROJECT = click.option(
-    "--project",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=Path(),
-    show_default="here",
-    help="The folder of shopflow.yaml.",
-)
 
 
 @click.command

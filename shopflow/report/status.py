@@ -68,6 +68,11 @@ def messages_line(messages: Mapping[DeliveryState, int]) -> str:
     return ", ".join(told) or "none"
 
 
+def entered(results: Mapping[str, int]) -> int:
+    """How many enrolments began, also in place of another."""
+    return results.get("entered", 0) + sum(under(results, "entered:").values())
+
+
 def _events(report: StatusReport) -> dict[str, int]:
     return {name: report.events.get(name, 0) for name in (ACCEPTED, DUPLICATE, DEAD_LETTER)}
 
@@ -87,7 +92,7 @@ def _workflows(report: StatusReport) -> Iterator[str]:
         if not name:
             continue
         yield f"\n{name}"
-        yield f"  entered {results.get('entered', 0):,}, queued {results.get('queued', 0):,}" + (
+        yield f"  entered {entered(results):,}, queued {results.get('queued', 0):,}" + (
             f", converted {results['converted']:,}" if results.get("converted") else ""
         )
         for label, prefix in (
@@ -98,7 +103,7 @@ def _workflows(report: StatusReport) -> Iterator[str]:
             ("deliveries", "delivery:"),
             ("errors", "error:"),
         ):
-            if found := _under(results, prefix):
+            if found := under(results, prefix):
                 yield f"  {label}: {reasons_line(found)}"
 
 
@@ -126,13 +131,14 @@ def _rest(report: StatusReport) -> Iterator[str]:
 def _condition_errors(report: StatusReport) -> dict[str, int]:
     found = {}
     for name, results in report.workflows.items():
-        errors = results.get("error", 0) + sum(_under(results, "error:").values())
+        errors = results.get("error", 0) + sum(under(results, "error:").values())
         if errors:
             found[name or "(no workflow)"] = errors
     return found
 
 
-def _under(results: Mapping[str, int], prefix: str) -> dict[str, int]:
+def under(results: Mapping[str, int], prefix: str) -> dict[str, int]:
+    """The results that begin with the prefix, by what follows it."""
     return {
         result.removeprefix(prefix): count
         for result, count in results.items()

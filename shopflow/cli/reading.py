@@ -1,0 +1,46 @@
+"""What commands share that only look: the project's settings, its store, their options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from shopflow.lang.project import Project
+from shopflow.rulebook import load_project
+from shopflow.runtime.app import database_url
+from shopflow.store.opening import open_store
+from shopflow.store.protocol import Store
+
+PROJECT = click.option(
+    "--project",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=Path(),
+    show_default="here",
+    help="The folder of shopflow.yaml.",
+)
+FORMAT = click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For people or for machines.",
+)
+
+
+@contextmanager
+def open_for_reading(root: Path) -> Iterator[tuple[Project, Store]]:
+    """The settings and the store of a project; its rules may be broken, its state is there.
+
+    Raises:
+        StoreError: There is no database yet, or it cannot be opened.
+    """
+    project = load_project(root).project
+    store = open_store(database_url(project), partitions=project.partitions, create=False)
+    try:
+        yield project, store
+    finally:
+        store.close()
