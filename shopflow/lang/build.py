@@ -9,6 +9,7 @@ from typing import Any
 from shopflow.domain.policy import FrequencyCap, Purpose, QuietWindow
 from shopflow.domain.ruleset import ChannelFacts, Ruleset
 from shopflow.domain.workflow import Workflow
+from shopflow.lang.cel import DYN
 from shopflow.lang.compiler.context import Context, InstalledChannel
 from shopflow.lang.compiler.event_types import EventTypes
 from shopflow.lang.compiler.policies import compile_caps, compile_purposes, compile_quiet_hours
@@ -46,9 +47,9 @@ def build(
     maker = _Maker(repository)
     context = maker.context(project, channels)
     compiled = [
-        compile_document(file.document, file.document.root, context)
+        compile_document(file.document, file.root, context, partial=not file.sound)
         for file in repository.of_kind("Workflow")
-        if file.sound and file.document.root is not None
+        if file.root is not None
     ]
     for each in compiled:
         maker.problems += each.problems
@@ -82,21 +83,28 @@ class _Maker:
         )
         traits, _ = self._opened("Traits")
         context = compile_profile(traits, context)
+        if not self._complete("Traits"):
+            # What is broken in the file may well be what a condition asks for.
+            context = replace(context, customer=DYN, open_profile=True)
         self._close(traits)
         segments, _ = self._opened("Segments")
         context = compile_segments(segments, context)
+        context = replace(context, open_segments=not self._complete("Segments"))
         self._close(segments)
         return replace(context, purposes=self._purposes(context))
 
     def _purposes(self, context: Context) -> dict[str, Purpose] | None:
-        file = self.repository.single("ConsentPolicy")
         source, root = self._opened("ConsentPolicy")
-        if source is None or root is None:
-            # Without the file there are no purposes; with a broken one they are not known.
-            return None if file is not None else {}
-        found = compile_purposes(source, root, context)
-        self._close(source)
-        return found
+        found: dict[str, Purpose] = {}
+        if source is not None and root is not None:
+            found = compile_purposes(source, root, context)
+            self._close(source)
+        return found if self._complete("ConsentPolicy") else None
+
+    def _complete(self, kind: str) -> bool:
+        """Whether every name that the file of a kind declares is known."""
+        file = self.repository.single(kind)
+        return file is None or file.sound
 
     def caps(self, context: Context) -> tuple[FrequencyCap, ...]:
         source, root = self._opened("FrequencyCaps")
@@ -118,9 +126,10 @@ class _Maker:
 
     def _opened(self, kind: str) -> tuple[Source | None, Node | None]:
         file = self.repository.single(kind)
-        if file is None or not file.sound or file.document.root is None:
+        if file is None or file.root is None:
             return None, None
-        return Source(file.document, self.repository.catalogue), file.document.root
+        source = Source(file.document, self.repository.catalogue, partial=not file.sound)
+        return source, file.root
 
     def _close(self, source: Source | None) -> None:
         if source is not None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from shopflow.lang.cel import BOOL, DURATION, DYN, TIMESTAMP, Environment, Type, check, list_of
 from shopflow.lang.cel.findings import Finding
-from shopflow.lang.compiler.source import Use
+from shopflow.lang.compiler.source import OF_MISSING_PARTS, Use
 from shopflow.lang.document import Document
 from shopflow.problem import Problem, Severity
 
@@ -19,17 +19,23 @@ _WANTED: dict[str, Type | None] = {
 }
 
 
-def check_uses(document: Document, uses: Iterable[Use]) -> Iterator[Problem]:
-    """What does not fit in each expression, with its place in the file."""
+def check_uses(
+    document: Document, uses: Iterable[Use], *, partial: bool = False
+) -> Iterator[Problem]:
+    """What does not fit in each expression, with its place in the file.
+
+    Of a file that is there in part, names that are missing are not reported.
+    """
     for use in uses:
         findings = check(
             use.program, Environment(use.scope.names), expected=_WANTED[use.scope.wants]
         )
         for finding in findings:
-            if finding.code == "SF108" and use.scope.place == "the goal":
-                # A goal without its value is reached all the same.
+            if finding.code == "SF108" and use.scope.may_be_missing:
                 continue
-            yield _problem(document, use, finding)
+            problem = _problem(document, use, finding)
+            if not (partial and problem.code in OF_MISSING_PARTS):
+                yield problem
 
 
 def _problem(document: Document, use: Use, finding: Finding) -> Problem:
@@ -59,4 +65,6 @@ def _in_rule_terms(use: Use, finding: Finding) -> tuple[str, str, str]:
         if finding.code == "SF108" and text == f"steps.{name}":
             message = f"the step '{name}' may not have run before this place"
             return "SF209", message, f"ask first: has(steps.{name}) && …"
+    if finding.code == "SF108" and use.scope.wants != "bool":
+        return finding.code, finding.message, f"write has({text}) ? {text} : …"
     return finding.code, finding.message, finding.hint

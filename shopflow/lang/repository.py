@@ -22,7 +22,8 @@ from shopflow.lang.schemas import (
     Schema,
     shipped_events,
 )
-from shopflow.lang.validation import check_kind, validate, without_surplus
+from shopflow.lang.tree import Node
+from shopflow.lang.validation import Soundness, check_kind, salvage, validate
 from shopflow.problem import Location, Problem, Severity
 
 PROJECT_FILE = "shopflow.yaml"
@@ -48,11 +49,21 @@ _YAML = (".yaml", ".yml")
 
 @dataclass(frozen=True, slots=True)
 class RuleFile:
-    """One file of rules; sound when the compiler can work on it."""
+    """One file of rules, and how much of it the compiler can work on."""
 
     document: Document
     kind: str
-    sound: bool
+    soundness: Soundness
+
+    @property
+    def sound(self) -> bool:
+        """Nothing of it is missing: a name that is not there does not exist."""
+        return self.soundness is Soundness.SOUND
+
+    @property
+    def root(self) -> Node | None:
+        """What the compiler can work on; None when that is nothing."""
+        return None if self.soundness is Soundness.LOST else self.document.root
 
 
 @dataclass(slots=True)
@@ -93,9 +104,9 @@ def add_file(repository: Repository, path: Path, name: str, kind: str) -> RuleFi
     problems = [*document.problems, *check_kind(document, (kind,))]
     if not any(problem.severity is Severity.ERROR for problem in problems):
         problems += validate(document, kind)
-    sound = without_surplus(document, kind, problems)
+    soundness = salvage(document, kind, problems)
     repository.problems += problems
-    repository.files[name] = RuleFile(document, kind, sound)
+    repository.files[name] = RuleFile(document, kind, soundness)
     return repository.files[name]
 
 

@@ -19,7 +19,7 @@ from shopflow.lang.project import (
 )
 from shopflow.lang.repository import PROJECT_FILE, read_document
 from shopflow.lang.tree import Node
-from shopflow.lang.validation import check_kind, validate, without_surplus
+from shopflow.lang.validation import Soundness, check_kind, salvage, validate
 from shopflow.problem import Location, Problem, Severity
 
 #: What is wrong with a channel's settings, one line each, beginning with the setting's path.
@@ -81,7 +81,7 @@ def _read(
         document.root.forget()
         found += validate(document, kind)
     problems += found
-    return document if without_surplus(document, kind, found) else None
+    return document if salvage(document, kind, found) is not Soundness.LOST else None
 
 
 def _data(document: Document) -> Mapping[str, object]:

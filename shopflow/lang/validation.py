@@ -5,15 +5,18 @@ What a schema cannot say (names that must exist, expressions) is left to the com
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
 
 from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
 
 from shopflow.lang.document import Document
 from shopflow.lang.names import did_you_mean
 from shopflow.lang.schemas import KINDS, quick_check, schema_of
 from shopflow.lang.tree import Kind, Node
-from shopflow.lang.violations import found, problems_of
+from shopflow.lang.violations import API_VERSION, found, problems_of
 from shopflow.problem import Location, Problem, Severity
 
 
@@ -23,6 +26,23 @@ def kind_of(document: Document) -> str | None:
         return None
     node = document.root.get("kind")
     return node.text if node is not None and node.text in KINDS else None
+
+
+class Soundness(Enum):
+    """What of a file the compiler can work on."""
+
+    #: All of it, but for keys that nobody knows.
+    SOUND = "sound"
+    #: A part; names that are missing may stand in the other part.
+    PARTIAL = "partial"
+    LOST = "lost"
+
+
+_MEANT = re.compile(r"did you mean '(.+)'\?")
+#: Repairs of one file before it is given up.
+_MOST_REPAIRS = 60
+#: What stands in for a key without which nothing else could be checked.
+_STAND_INS = {"apiVersion": API_VERSION, "owner": "nobody", "status": "draft"}
 
 
 def check_kind(document: Document, expected: tuple[str, ...]) -> list[Problem]:
@@ -56,41 +76,82 @@ def validate(document: Document, kind: str) -> list[Problem]:
     root = document.root
     if root is None:
         return []
-    problems = list(_misread(document, root))
+    problems: list[Problem] = []
     if not quick_check(kind).is_valid(root.data):
         schema = schema_of(kind)
         for error in Draft202012Validator(schema).iter_errors(root.data):
             problems += problems_of(document, root, error, schema)
-    return problems
+    said = {problem.location for problem in problems}
+    return [*problems, *(each for each in _misread(document, root) if each.location not in said)]
 
 
-def without_surplus(document: Document, kind: str, problems: Sequence[Problem]) -> bool:
-    """Takes the keys out that the schema does not know; True when the rest can be compiled.
+def salvage(document: Document, kind: str, problems: Sequence[Problem]) -> Soundness:
+    """Takes out of the tree what its schema refuses, so that the rest can be compiled.
 
-    So a misspelt key does not hide what else is wrong in the file.
+    One mistake then does not hide what else is wrong in the file.
     """
     root = document.root
-    if root is None:
-        return False
+    if root is None or root.kind is not Kind.MAP or root["kind"].text != kind:
+        return Soundness.LOST
     codes = {problem.code for problem in problems if problem.severity is Severity.ERROR}
-    if not codes:
-        return True
     if "SF005" in codes:
-        places = {problem.location for problem in problems if problem.code == "SF005"}
-        _take_out(document, root, places)
+        surplus = {
+            problem.location: _MEANT.fullmatch(problem.hint)
+            for problem in problems
+            if problem.code == "SF005"
+        }
+        _take_out(document, root, surplus)
         root.forget()
-    if "SF011" in codes and "owner" not in root:
-        root.entries["owner"] = (root, Node(Kind.SCALAR, root.span, text="nobody", style='"'))
+    whole = quick_check(kind)
+    if whole.is_valid(root.data):
+        return Soundness.SOUND
+    for _ in range(_MOST_REPAIRS):
+        error = next(Draft202012Validator(schema_of(kind)).iter_errors(root.data), None)
+        if error is None:
+            return Soundness.PARTIAL
+        if not _repaired(root, list(error.absolute_path), error):
+            break
         root.forget()
-    return quick_check(kind).is_valid(root.data)
+    return Soundness.LOST
 
 
-def _take_out(document: Document, node: Node, places: set[Location]) -> None:
-    for key in [key for key in node.entries if document.location(node.key(key)) in places]:
-        node.without(key)
+def _repaired(root: Node, path: list[str | int], error: ValidationError) -> bool:
+    if not path:
+        missing = [key for key in _STAND_INS if error.message.startswith(f"'{key}' ")]
+        for key in missing:
+            _put(root, key)
+        return bool(missing)
+    *way, last = path
+    parent = root.at(way)
+    if isinstance(last, int):
+        parent.items.pop(last)
+    elif not way and last in _STAND_INS:
+        _put(root, last)
+    else:
+        parent.without(last)
+    return True
+
+
+def _put(root: Node, key: str) -> None:
+    value = Node(Kind.SCALAR, root.span, text=_STAND_INS[key], style='"')
+    root.entries[key] = (root.key(key) if key in root else value, value)
+
+
+def _take_out(
+    document: Document, node: Node, surplus: Mapping[Location, re.Match[str] | None]
+) -> None:
+    """Removes the keys at those places, or gives them the name that was meant."""
+    for key in list(node.entries):
+        place = document.location(node.key(key))
+        if place not in surplus:
+            continue
+        meant = surplus[place]
+        entry = node.entries.pop(key)
+        if meant is not None and meant[1] not in node:
+            node.entries[meant[1]] = entry
     for child in (*node.items, *(value for _, value in node.pairs())):
         if child.kind is not Kind.SCALAR:
-            _take_out(document, child, places)
+            _take_out(document, child, surplus)
 
 
 def _misread(document: Document, node: Node) -> Iterator[Problem]:

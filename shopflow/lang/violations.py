@@ -88,7 +88,7 @@ def _type(
     expected = own.get("x-expected") or " or ".join(
         _WORDS[word] for word in ([wanted] if isinstance(wanted, str) else wanted)
     )
-    message = f"expected {expected} for {where}, found {found(node)}"
+    message = f"{where}: expected {expected}, found {found(node)}"
     if wanted == "boolean" and node.differs_in_yaml_1_1:
         word = "true" if node.text.lower() in ("yes", "on", "y") else "false"
         yield document.problem("SF003", node, message, hint=f"write {word}")
@@ -107,7 +107,7 @@ def _choice(
     allowed: Any = error.validator_value
     choices = [str(word) for word in (allowed if error.validator == "enum" else [allowed])]
     lead = "one of " if len(choices) > 1 else ""
-    message = f"expected {lead}{listing(choices, 20)} for {where}, found {found(node)}"
+    message = f"{where}: expected {lead}{listing(choices, 20)}, found {found(node)}"
     if own.get("x-code") == "SF010":
         message = f"expected apiVersion {API_VERSION}, found {found(node)}"
     close = nearest(node.text, choices) if node.kind is Kind.SCALAR else None
@@ -149,7 +149,7 @@ def _text(
         where = f"a key of {_where(path)}"
     if not expected:
         expected = own.get("description", f"{error.validator} {error.validator_value}")
-    yield document.problem(code, node, f"expected {expected} for {where}, found {found(node)}")
+    yield document.problem(code, node, f"{where}: expected {expected}, found {found(node)}")
 
 
 def _branch(
@@ -157,7 +157,7 @@ def _branch(
 ) -> Iterator[Problem]:
     del error
     expected = own.get("x-expected", "another content")
-    message = f"expected {expected} in {where}"
+    message = f"{where}: expected {expected}"
     hint = "add `- else: []` to go on with the next step"
     yield document.problem(own.get("x-code", "SF004"), node, message, hint=hint)
 
@@ -168,7 +168,7 @@ def _otherwise(
     wanted: Any = error.validator_value
     sentence = _BOUNDS.get(str(error.validator), "{validator} {wanted}")
     expected = own.get("x-expected") or sentence.format(wanted=wanted, validator=error.validator)
-    message = f"expected {expected} for {where}, found {found(node)}"
+    message = f"{where}: expected {expected}, found {found(node)}"
     yield document.problem(own.get("x-code", "SF004"), node, message)
 
 

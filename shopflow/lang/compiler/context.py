@@ -53,6 +53,9 @@ class Context:
     purposes: Mapping[str, Purpose] | None = None
     channels: Mapping[str, InstalledChannel] = field(default_factory=dict)
     timezone: str = "UTC"
+    #: A file could not be read as a whole: what is not known here may be in it.
+    open_profile: bool = False
+    open_segments: bool = False
     #: The customer record, with the types of attributes and traits.
     customer: Type = DYN
 
@@ -60,7 +63,7 @@ class Context:
         """The names that can be used wherever there is a customer."""
         names = {
             "customer": self.customer,
-            "segments": record(dict.fromkeys(self.segments, BOOL)),
+            "segments": DYN if self.open_segments else record(dict.fromkeys(self.segments, BOOL)),
             "reachable": record(dict.fromkeys(self.channels, BOOL)),
             "now": TIMESTAMP,
         }

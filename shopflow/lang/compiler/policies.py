@@ -33,7 +33,7 @@ def compile_purposes(source: Source, root: Node, context: Context) -> dict[str, 
     nodes = dict(root["purposes"].pairs())
     purposes = {name: _purpose(setting, name, node) for name, node in nodes.items()}
     for name, purpose in purposes.items():
-        if purpose.parent is not None and purpose.parent not in purposes:
+        if purpose.parent is not None and purpose.parent not in purposes and not source.partial:
             hint = did_you_mean(purpose.parent, purposes, label="purposes")
             message = f"no purpose named '{purpose.parent}'"
             source.report("SF402", nodes[name]["parent"], message, hint=hint)

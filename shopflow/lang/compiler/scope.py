@@ -17,6 +17,12 @@ class Scope:
     names: Mapping[str, Type] = field(default_factory=dict)
     #: bool, duration, timestamp or list; empty for anything.
     wants: str = ""
+    #: A value that is missing is no mistake here: then nothing happens, as it should.
+    may_be_missing: bool = False
+
+    def lenient(self) -> Scope:
+        """The same names, for an expression whose value may be missing."""
+        return replace(self, may_be_missing=True)
 
     def wanting(self, wants: str) -> Scope:
         """The same names, for an expression that has to give this."""
@@ -24,4 +30,4 @@ class Scope:
 
     def having(self, place: str | None = None, /, **names: Type) -> Scope:
         """A scope with more names."""
-        return Scope(place or self.place, {**self.names, **names}, self.wants)
+        return replace(self, place=place or self.place, names={**self.names, **names})

@@ -20,6 +20,8 @@ from shopflow.lang.schemas import EventCatalogue
 from shopflow.lang.tree import Kind, Node
 from shopflow.problem import Problem, Severity
 
+#: Problems that may only come from what was left out of a file.
+OF_MISSING_PARTS = frozenset({"SF102", "SF115", "SF201", "SF205", "SF209"})
 #: Stands in for an expression that cannot be compiled; its problem keeps it from being run.
 BROKEN = Constant("", value=False)
 
@@ -39,6 +41,8 @@ class Source:
 
     document: Document
     events: EventCatalogue
+    #: A part of the file is missing: names that are not found may stand there.
+    partial: bool = False
     problems: list[Problem] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
 
@@ -52,6 +56,8 @@ class Source:
         severity: Severity = Severity.ERROR,
     ) -> None:
         """Adds a problem that points at a node."""
+        if self.partial and code in OF_MISSING_PARTS:
+            return
         problem = self.document.problem(code, node, message, hint=hint, severity=severity)
         self.problems.append(problem)
 

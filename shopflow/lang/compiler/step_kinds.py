@@ -206,7 +206,8 @@ def _set(compiler: Sequencer, common: Common) -> Compiled:
     setting, node = compiler.setting, common.node["set"]
     attributes = node.get("attributes")
     for name, _ in attributes.pairs() if attributes is not None else ():
-        if attributes is not None and name not in setting.context.attributes:
+        known = setting.context.attributes
+        if attributes is not None and name not in known and not setting.context.open_profile:
             setting.unknown_attribute(attributes.key(name), name)
     step = SetValues(
         id=common.id,

@@ -60,7 +60,7 @@ class _Each:
 def _each(setting: Setting, node: Node, scope: Scope) -> _Each:
     if "each" not in node:
         return _Each(None, None, scope)
-    expression = setting.source.cel(node["each"], scope.wanting("list"))
+    expression = setting.source.cel(node["each"], scope.wanting("list").lenient())
     found = type_of(expression, scope)
     item = found.item if found.kind is TypeKind.LIST and found.item is not None else DYN
     return _Each(expression, item, scope.having(item=item))
@@ -94,7 +94,7 @@ def _event(setting: Setting, node: Node) -> CompiledTrigger:
 
 def _segment(setting: Setting, node: Node) -> CompiledTrigger:
     source, name = setting.source, node["segment"]
-    if name.text not in setting.context.segments:
+    if name.text not in setting.context.segments and not setting.context.open_segments:
         hint = did_you_mean(name.text, setting.context.segments, label="segments")
         source.report("SF102", name, f"no segment named '{name.text}'", hint=hint)
     scope = setting.trigger_scope(None)
@@ -110,7 +110,7 @@ def _date(setting: Setting, node: Node) -> CompiledTrigger:
     source = setting.source
     each = _each(setting, node, setting.trigger_scope(None))
     trigger = DateTrigger(
-        date=source.cel(node["date"], each.scope),
+        date=source.cel(node["date"], each.scope.lenient()),
         at=parse_time_of_day(node["at"].text) if "at" in node else NINE,
         offset=source.length(node.get("offset")),
         yearly="every" in node,
@@ -127,12 +127,11 @@ def _schedule(setting: Setting, node: Node) -> CompiledTrigger:
     cron = schedule if is_short else schedule["cron"]
     zone = None if is_short else schedule.get("timezone")
     timezone = source.timezone(zone) if zone is not None else setting.context.timezone
-    recurrence = cron_schedule(cron.text, timezone) if is_zone(timezone) else ""
+    recurrence = cron_schedule(cron.text, timezone if is_zone(timezone) else "UTC")
     if not isinstance(recurrence, CronSchedule):
-        if recurrence:
-            message = f"'{cron.text}' is no cron schedule: {recurrence}"
-            hint = 'minute, hour, day of month, month, day of week: "0 10 * * mon"'
-            source.report("SF009", cron, message, hint=hint)
+        message = f"'{cron.text}' is no cron schedule: {recurrence}"
+        hint = 'minute, hour, day of month, month, day of week: "0 10 * * mon"'
+        source.report("SF009", cron, message, hint=hint)
         recurrence = CronSchedule("0 0 1 1 *", "UTC")
     scope = setting.trigger_scope(None)
     when = source.optional_cel(node, "when", scope.wanting("bool"))

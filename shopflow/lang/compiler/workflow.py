@@ -51,14 +51,22 @@ class CompiledWorkflow:
     workflow: Workflow | None
     problems: list[Problem] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
+    #: A part of the file was left out.
+    partial: bool = False
 
 
-def compile_document(document: Document, root: Node, context: Context) -> CompiledWorkflow:
-    """The workflow of a document that its schema accepts."""
-    source = Source(document, context.catalogue)
+def compile_document(
+    document: Document, root: Node, context: Context, *, partial: bool = False
+) -> CompiledWorkflow:
+    """The workflow of a document that its schema accepts; `partial` when a part was left out."""
+    source = Source(document, context.catalogue, partial=partial)
     workflow = _compile(source, root, context)
     return CompiledWorkflow(
-        document=document, workflow=workflow, problems=source.problems, uses=source.uses
+        document=document,
+        workflow=workflow,
+        problems=source.problems,
+        uses=source.uses,
+        partial=partial,
     )
 
 
@@ -194,7 +202,7 @@ def _goal(setting: Setting, node: Node | None, passed: Passed) -> Goal | None:
     pattern = source.pattern(node["event"])
     event: Type = setting.context.event_types.event(pattern)
     scope = setting.step_scope(_anywhere(passed), "the goal").having(event=event)
-    value: Expression | None = source.optional_cel(node, "value", scope)
+    value: Expression | None = source.optional_cel(node, "value", scope.lenient())
     return Goal(
         pattern=pattern,
         when=source.optional_cel(node, "when", scope.wanting("bool")),

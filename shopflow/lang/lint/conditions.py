@@ -12,7 +12,7 @@ from shopflow.problem import Problem, Severity
 def types_fit(subject: Subject) -> Iterator[Problem]:
     """Every expression fits the names and types of its place."""
     for each in subject.build.workflows:
-        yield from check_uses(each.document, each.uses)
+        yield from check_uses(each.document, each.uses, partial=each.partial)
     for document, use in subject.build.uses:
         yield from check_uses(document, [use])
 
@@ -22,7 +22,7 @@ def lets_are_used(subject: Subject) -> Iterator[Problem]:
     for each in subject.build.workflows:
         root = each.document.root
         node = root.get("let") if root is not None else None
-        if node is None:
+        if node is None or each.partial:
             continue
         reads = {path for use in each.uses for path in use.program.reads if path[0] == "vars"}
         if ("vars",) in reads:

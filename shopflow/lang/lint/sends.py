@@ -11,7 +11,7 @@ from shopflow.lang.compiler.sends import channel_nodes
 from shopflow.lang.compiler.typed import type_of
 from shopflow.lang.compiler.workflow import CompiledWorkflow
 from shopflow.lang.lint.subject import Subject
-from shopflow.lang.names import did_you_mean, listing
+from shopflow.lang.names import did_you_mean, listing, nearest
 from shopflow.lang.repository import TEMPLATES
 from shopflow.lang.templates import STANDARD, Template
 from shopflow.lang.tree import Node
@@ -113,9 +113,8 @@ def _missing(
                 wanted.setdefault(variable.name, template.path)
     for name, path in sorted(wanted.items()):
         close = sorted(given - {var for template in templates for var in template.variables})
-        hint = did_you_mean(name, close) if close else f"add `{name}` under with"
-        if not hint.startswith("did"):
-            hint = f"add `{name}` under with"
+        near = nearest(name, close)
+        hint = f"rename '{near}' under with" if near else f"add `{name}` under with"
         message = f"nothing provides '{name}', which {path} needs"
         yield each.document.problem("SF302", step["template"], message, hint=hint)
 

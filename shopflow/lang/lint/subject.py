@@ -25,8 +25,8 @@ class Subject:
     def sound(self, kind: str) -> Iterator[tuple[Document, Node]]:
         """The files of a kind that their schema accepts."""
         for file in self.build.repository.of_kind(kind):
-            if file.sound and file.document.root is not None:
-                yield file.document, file.document.root
+            if file.root is not None:
+                yield file.document, file.root
 
     def files(self, kind: str) -> list[RuleFile]:
         """The files of a kind, sound or not."""

@@ -32,10 +32,12 @@ class _Names:
 
     def problems(self) -> Iterator[Problem]:
         """Every name of the file that does not exist."""
-        workflows = {id_of(file): file for file in self.subject.files("Workflow")}
+        files = self.subject.files("Workflow")
+        # Of two with one id the first counts; the second is reported.
+        workflows = {id_of(file): file for file in reversed(files)}
         yield from self.known("workflow", self.root["workflow"], workflows)
         file = workflows.get(self.root["workflow"].text)
-        workflow = file.document.root if file is not None and file.sound else None
+        workflow = file.root if file is not None and file.sound else None
         for customer in self.customers():
             yield from self.customer(customer)
         for test in self.root["tests"].items:
@@ -62,6 +64,8 @@ class _Names:
         for key in ("traits", "attributes"):
             for name, _ in node[key].pairs() if key in node else ():
                 known = {*context.traits, *context.attributes}
+                if context.open_profile:
+                    continue
                 yield from self.known(key.removesuffix("s"), node[key].key(name), known)
         for channel, purposes in node["consent"].pairs() if "consent" in node else ():
             yield from self.known("channel", node["consent"].key(channel), context.channels)

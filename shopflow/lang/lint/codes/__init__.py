@@ -1,0 +1,1 @@
+"""What every code of lint means, by family."""

@@ -1,0 +1,81 @@
+"""Codes of messages, consent, tests and cost: SF3 to SF8."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from shopflow.lang.lint.codes.entry import Entry, error, warning
+
+CODES: Mapping[str, Entry] = {
+    "SF301": error(
+        "unknown template",
+        "No template of that name, or none for a channel that the step may use.",
+    ),
+    "SF302": error(
+        "variable not given",
+        "The template needs a variable that the step's with does not provide.",
+    ),
+    "SF303": warning("value never used", "A value under with that no template of the step reads."),
+    "SF304": error(
+        "variable of another type",
+        "The value's type is not the one that the template declares.",
+    ),
+    "SF308": error("unknown coupon", "No coupon of that id in rules/coupons."),
+    "SF313": error(
+        "channel not available",
+        "The channel is not installed, not set up in shopflow.yaml, or its settings are wrong.",
+    ),
+    "SF320": error("template syntax", "The template is no valid MiniJinja."),
+    "SF321": error("MJML", "The template is no valid MJML."),
+    "SF322": error("include", "A template includes a file that is not there, or itself."),
+    "SF323": error(
+        "template file",
+        "A file among the templates has a name or place that says nothing, or does not go "
+        "with its neighbours.",
+    ),
+    "SF324": error(
+        "unknown name in a template",
+        "The template reads a name that it does not declare, or uses a filter that does not exist.",
+    ),
+    "SF325": error(
+        "part that the channel needs",
+        "The channel needs a part, such as the subject of a mail, that the template does not give.",
+    ),
+    "SF401": error(
+        "no purpose",
+        "Every workflow says why its messages are sent; consent is decided by it.",
+    ),
+    "SF402": error(
+        "purpose unknown or not covering",
+        "The purpose is not in the consent policy, or nobody can have agreed to it on this "
+        "channel.",
+    ),
+    "SF403": error(
+        "offer under another class",
+        "A coupon, or a template made for another purpose, in a message whose class must not "
+        "carry it.",
+    ),
+    "SF406": error("caps that contradict", "A cap reserves more slots than it has."),
+    "SF410": error(
+        "hold-out of service messages",
+        "Nobody may be left without a message that the contract owes them.",
+    ),
+    "SF702": error(
+        "unknown name in a test",
+        "A test names a workflow, step, exit, customer, fixture, trait or channel that does "
+        "not exist.",
+    ),
+    "SF705": error(
+        "test without clock or expectation",
+        "A test says when it begins and what has to come out.",
+    ),
+    "SF706": error(
+        "payload that the shop could not send",
+        "The data of an event in a test does not satisfy the event's schema.",
+    ),
+    "SF801": warning(
+        "trigger that cannot be indexed",
+        "The rule index finds no part of the condition by which it could leave the rule out, "
+        "so it is asked at every event of its type.",
+    ),
+}
