@@ -7,8 +7,8 @@ made of the effects is left to who listens.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime
 
 from shopflow.domain.customer import Customer
 from shopflow.domain.event import DeliveryReport, Event, Facts, Input, Merge, Tick
@@ -18,6 +18,8 @@ from shopflow.engine import Rulebook, decide
 
 #: Inputs that one input may lead to, all customers together; more is a loop of rules.
 MAX_TOLD = 1000
+#: After every timer that there can be.
+FOREVER = datetime.max.replace(tzinfo=UTC)
 
 Listener = Callable[[Effect], None]
 
@@ -59,43 +61,44 @@ class VirtualShop:
         for effect in effects:
             self._listener(effect)
 
-    def tick(self, until: datetime, within: Iterable[CustomerId] | None = None) -> None:
-        """Every timer due by then has fired, of all customers or of those named."""
-        while due := self._due(until, within):
+    def tick(self, until: datetime, *, timers_only: bool = False) -> None:
+        """Every timer due by then has fired; with `timers_only` nothing starts by calendar.
+
+        Raises:
+            RuntimeError: A timer is due again at once.
+        """
+        while due := self._due(until, timers_only=timers_only):
             for customer_id in due:
-                self.give(customer_id, Tick(at=until))
-                left = self.customers[customer_id].next_due_at
+                self.give(customer_id, Tick(at=until, timers_only=timers_only))
+                left = _due_at(self.customers[customer_id], timers_only=timers_only)
                 if left is not None and left <= until:
                     raise RuntimeError("a timer is due again at once")
 
+    def next_due(self, *, timers_only: bool = False) -> datetime | None:
+        """The earliest instant at which something happens by itself."""
+        due = (_due_at(one, timers_only=timers_only) for one in self.customers.values())
+        return min((at for at in due if at is not None), default=None)
+
     def drain(self) -> None:
         """Every timer that is left has fired, each at its own time; nothing starts by calendar."""
-        waiting = list(self.customers)
-        while waiting:
-            timed = [
-                (timer, customer_id)
-                for customer_id in waiting
-                if (timer := next_timer(self.customers[customer_id])) is not None
-            ]
-            for _, customer_id in sorted(timed):
-                self._drain(customer_id)
-            # Who was drained may have been told something by those after it.
-            waiting = [name for name, one in self.customers.items() if next_timer(one) is not None]
+        # Who was drained may have been told something by those after it, hence the rounds.
+        while waiting := self._due(FOREVER, timers_only=True):
+            for customer_id in waiting:
+                while (timer := next_timer(self.customers[customer_id])) is not None:
+                    self.give(customer_id, Tick(at=timer, timers_only=True))
 
-    def _due(self, until: datetime, within: Iterable[CustomerId] | None) -> list[CustomerId]:
-        customers = self.customers
+    def _due(self, until: datetime, *, timers_only: bool) -> list[CustomerId]:
+        """Whose timer comes by then, the earliest first."""
         due = [
-            (customer.next_due_at, name)
-            for name in (customers if within is None else within)
-            if (customer := customers.get(name)) is not None
-            and customer.next_due_at is not None
-            and customer.next_due_at <= until
+            (at, name)
+            for name, customer in self.customers.items()
+            if (at := _due_at(customer, timers_only=timers_only)) is not None and at <= until
         ]
         return [name for _, name in sorted(due)]
 
-    def _drain(self, customer_id: CustomerId) -> None:
-        while (timer := next_timer(self.customers[customer_id])) is not None:
-            self.give(customer_id, Tick(at=timer, timers_only=True))
+
+def _due_at(customer: Customer, *, timers_only: bool) -> datetime | None:
+    return next_timer(customer) if timers_only else customer.next_due_at
 
 
 def time_of(given: Input) -> datetime:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 import orjson
@@ -18,13 +18,11 @@ from shopflow.domain.event import Event, Facts
 from shopflow.domain.message import Message
 from shopflow.engine import Rulebook
 from shopflow.gitops.outcome import Tally
-from shopflow.gitops.virtual import VirtualShop
+from shopflow.gitops.virtual import FOREVER, VirtualShop
 from shopflow.runtime.ingest import BadReason, Ingest, Refused, routing_id
 from shopflow.runtime.recorded import Line
 from shopflow.store.tally import partition_of
 
-#: A receipt that no event is ahead of.
-FOREVER = datetime.max.replace(tzinfo=UTC)
 #: Refused inputs whose place is told.
 MAX_TOLD = 20
 

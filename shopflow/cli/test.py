@@ -1,0 +1,115 @@
+"""`shopflow test`: the rules' own tests, on a virtual clock."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import track
+
+from shopflow.cli.main import CLEAN, FINDINGS, USAGE
+from shopflow.errors import RulesInvalid
+from shopflow.gitops.expecting import Result, judge
+from shopflow.gitops.rehearsal import Stage
+from shopflow.gitops.reports import as_json, as_junit, as_text
+from shopflow.gitops.scenario import Scenario, read_scenarios
+from shopflow.lang.document import Document
+from shopflow.problem import render
+from shopflow.rulebook import LoadedProject, load_project
+
+_FORMATS: Mapping[str, Callable[[Sequence[Result]], str]] = {
+    "text": as_text,
+    "json": as_json,
+    "junit": as_junit,
+}
+#: Where test files lie.
+_TESTS = "rules/tests/"
+
+
+def _pattern(
+    ctx: click.Context, param: click.Parameter, text: str | None
+) -> re.Pattern[str] | None:
+    try:
+        return re.compile(text) if text is not None else None
+    except re.error as e:
+        raise click.BadParameter(f"'{text}' is no regular expression: {e}", ctx, param) from e
+
+
+@click.command
+@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "-k",
+    "pattern",
+    metavar="REGEX",
+    callback=_pattern,
+    help="Only tests whose place and name contain this.",
+)
+@click.option("--format", "style", type=click.Choice(list(_FORMATS)), default="text")
+@click.option(
+    "--project",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=Path(),
+    show_default="here",
+    help="The folder of shopflow.yaml.",
+)
+@click.pass_context
+def test(
+    ctx: click.Context,
+    paths: tuple[Path, ...],
+    pattern: re.Pattern[str] | None,
+    style: str,
+    project: Path,
+) -> None:
+    """Run the rules' own tests: all, or those under PATHS."""
+    loaded = load_project(project, strict=False)
+    _refuse_broken_tests(ctx, loaded)
+    documents = _under(paths, loaded.require(), project.resolve())
+    scenarios = _scenarios(ctx, documents, loaded)
+    chosen = [each for each in scenarios if pattern is None or pattern.search(each.title)]
+    if not chosen:
+        click.echo("no tests found", err=True)
+        ctx.exit(FINDINGS)
+    stage = Stage(loaded.ruleset, loaded.templates, asdict(loaded.project.sender))
+    console = Console(stderr=True)
+    results = [
+        judge(stage.rehearse(each))
+        for each in track(
+            chosen, "testing", console=console, transient=True, disable=not console.is_terminal
+        )
+    ]
+    click.echo(_FORMATS[style](results))
+    ctx.exit(CLEAN if all(result.passed for result in results) else FINDINGS)
+
+
+def _refuse_broken_tests(ctx: click.Context, loaded: LoadedProject) -> None:
+    """Stop when a test names what does not exist: it would prove nothing."""
+    broken = [each for each in loaded.errors if each.location.path.startswith(_TESTS)]
+    if broken:
+        click.echo("\n\n".join(map(render, loaded.errors)), err=True)
+        ctx.exit(USAGE)
+
+
+def _scenarios(
+    ctx: click.Context, documents: Iterable[Document], loaded: LoadedProject
+) -> list[Scenario]:
+    try:
+        return read_scenarios(documents, loaded.ruleset)
+    except RulesInvalid as e:
+        click.echo(str(e), err=True)
+        ctx.exit(USAGE)
+
+
+def _under(paths: tuple[Path, ...], loaded: LoadedProject, root: Path) -> list[Document]:
+    """The files of tests that are one of the paths, or lie below one."""
+    if not paths:
+        return list(loaded.tests)
+    wanted = [path.resolve() for path in paths]
+    return [
+        document
+        for document in loaded.tests
+        if any((root / document.path).is_relative_to(path) for path in wanted)
+    ]

@@ -1,0 +1,292 @@
+"""Running one scenario: its workflow alone, on a virtual clock, over the engine of production.
+
+Caps, quiet hours, consent and re-entry are enforced. Only what would make a test's answer hang on
+something else is set aside: other workflows, the status, and the hold-out unless it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Protocol
+
+from shopflow.domain.customer import Customer
+from shopflow.domain.event import IDENTIFIED, DeliveryReport, Event, Facts, Outcome
+from shopflow.domain.ids import CustomerId, EventId
+from shopflow.domain.journal import Effect, JournalEntry, Kind, Queue, Requeue
+from shopflow.domain.message import Message
+from shopflow.domain.ruleset import Ruleset
+from shopflow.domain.workflow import Split, Status, Workflow
+from shopflow.engine import Rulebook
+from shopflow.errors import TemplateError
+from shopflow.gitops.people import make_customer
+from shopflow.gitops.reasons import reasons_for_no
+from shopflow.gitops.scenario import Happening, Scenario
+from shopflow.gitops.virtual import VirtualShop
+
+#: Stands for the link of the way out when a message is rendered.
+WAY_OUT = "https://example.com/unsubscribe"
+_TEMPLATE = "template"
+
+
+class What(StrEnum):
+    """The kinds of happenings that a test can expect."""
+
+    SEND = "send"
+    DROP = "drop"
+    HOLD = "hold"
+    END = "end"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """One thing that came out of a rehearsal."""
+
+    at: datetime
+    what: What
+    #: By the names that expectations use.
+    fields: Mapping[str, object]
+    #: What the deciding condition saw.
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class Rehearsal:
+    """All that came out of a scenario."""
+
+    scenario: Scenario
+    happened: list[Happened] = field(default_factory=list)
+    entered: int = 0
+    refused: list[str] = field(default_factory=list)
+    #: Why conditions said no, and what failed, in words.
+    notes: list[str] = field(default_factory=list)
+    #: The rendered parts of each message, with the step that sent it.
+    rendered: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
+    #: The customer whom the test is about, at its end.
+    customer: Customer | None = None
+    #: An enrolment is still on its way.
+    active: bool = False
+
+
+class Templates(Protocol):
+    """What renders messages; raises TemplateError when it cannot."""
+
+    def render(
+        self, name: str, channel: str, locale: str, variables: Mapping[str, object], /
+    ) -> Mapping[str, str]:
+        """The parts of the message by name."""
+        ...
+
+
+class Stage:
+    """The rules under test; rehearses one scenario after the other."""
+
+    def __init__(
+        self, ruleset: Ruleset, templates: Templates, shop: Mapping[str, object] | None = None
+    ) -> None:
+        self.templates = templates
+        #: What templates read as `shop`.
+        self.shop = shop or {}
+        self._ruleset = ruleset
+        self._rulebooks: dict[tuple[str, bool], Rulebook] = {}
+
+    def rehearse(self, scenario: Scenario) -> Rehearsal:
+        """What comes of the scenario."""
+        holdout = bool(scenario.mocks.get("holdout"))
+        return _Performance(self, self._rulebook(scenario.workflow, holdout), scenario).run()
+
+    def _rulebook(self, workflow_id: str, holdout: bool) -> Rulebook:  # noqa: FBT001 - a key
+        key = (workflow_id, holdout)
+        if key not in self._rulebooks:
+            workflow = self._ruleset.workflows[workflow_id]
+            alone = replace(workflow, status=Status.LIVE, holdout=float(holdout))
+            ruleset = replace(self._ruleset, workflows={workflow_id: alone})
+            self._rulebooks[key] = Rulebook(ruleset)
+        return self._rulebooks[key]
+
+
+class _Performance:
+    """One scenario on its way."""
+
+    def __init__(self, stage: Stage, rulebook: Rulebook, scenario: Scenario) -> None:
+        self._stage = stage
+        self._rulebook = rulebook
+        self._scenario = scenario
+        self._workflow: Workflow = rulebook.ruleset.workflows[scenario.workflow]
+        self._facts = Facts(products=scenario.mocks.get("products", {}), event_clock=True)
+        self._shop = VirtualShop(rulebook, self._facts, self._take)
+        self._result = Rehearsal(scenario=scenario)
+        self._failures: Counter[str] = Counter()
+        self._variants: dict[str, str] = {}
+        self._seen: set[tuple[date, str]] = set()
+        self._now = min([scenario.start, *(each.at for each in scenario.past_events)])
+
+    def run(self) -> Rehearsal:
+        """The scenario from its past to its end."""
+        scenario, result = self._scenario, self._result
+        self._people()
+        past = sorted(scenario.past_events, key=lambda each: each.at)
+        for number, happening in enumerate([*past, *scenario.events], 1):
+            self._run_to(happening.at)
+            self._give(happening, f"event-{number}")
+        if scenario.until is not None:
+            self._run_to(scenario.until, inclusive=True)
+        else:
+            self._run_out()
+        result.customer = self._shop.customers.get(CustomerId(scenario.customer))
+        result.active = any(one.enrolments for one in self._shop.customers.values())
+        # Sorted by time only, so that ties stay in the order of decision.
+        result.happened.sort(key=lambda each: each.at)
+        return result
+
+    def _people(self) -> None:
+        scenario = self._scenario
+        for name, told in scenario.customers.items():
+            sends = scenario.past_sends if name == scenario.customer else ()
+            customer = make_customer(self._rulebook, name, told, self._now, sends)
+            self._shop.customers[customer.id] = customer
+        if self._rulebook.has_calendar:
+            for name in list(self._shop.customers):
+                # What starts by the calendar is watched for from the beginning.
+                customer = self._shop.customers[name]
+                self._shop.customers[name] = replace(
+                    customer, calendar_at=self._now, next_due_at=self._now
+                )
+
+    def _run_to(self, moment: datetime, *, inclusive: bool = False) -> None:
+        """Fire what is due before that moment, one instant after the other."""
+        while (due := self._shop.next_due()) is not None:
+            if due > moment or (due == moment and not inclusive):
+                return
+            self._now = max(self._now, due)
+            self._shop.tick(due)
+
+    def _run_out(self) -> None:
+        while (due := self._shop.next_due(timers_only=True)) is not None:
+            self._shop.tick(due, timers_only=True)
+
+    def _give(self, happening: Happening, default_id: str) -> None:
+        event = self._event(happening, default_id)
+        key = (event.occurred_at.date(), event.id)
+        concerned = event.concerns
+        if key in self._seen or concerned is None:
+            return
+        self._seen.add(key)
+        before = self._shop.customers.get(concerned)
+        self._shop.give(concerned, event)
+        if event.occurred_at >= self._scenario.start:
+            after = self._shop.customers[concerned]
+            told = reasons_for_no(self._rulebook, self._workflow, self._facts, event, before, after)
+            clock = self._scenario.clock_of(event.occurred_at)
+            self._result.notes.extend(f"{clock} {line}" for line in told)
+
+    def _event(self, happening: Happening, default_id: str) -> Event:
+        customer = happening.customer
+        visitor = happening.anonymous
+        if happening.type == IDENTIFIED:
+            visitor = visitor or happening.data.get("anonymous_id")
+            customer = customer or happening.data.get("customer_id")
+        if customer is None and (visitor is None or happening.type == IDENTIFIED):
+            customer = self._scenario.customer
+        return Event(
+            id=EventId(happening.id or default_id),
+            type=happening.type,
+            occurred_at=happening.at,
+            data=happening.data,
+            customer_id=None if customer is None else CustomerId(customer),
+            anonymous_id=visitor,
+        )
+
+    def _take(self, effect: Effect) -> None:
+        match effect:
+            case JournalEntry() if effect.at >= self._scenario.start:
+                self._note(effect)
+            case Queue(message=message) | Requeue(message=message):
+                self._leave(message)
+            case _:
+                pass
+
+    def _leave(self, message: Message) -> None:
+        """The message leaves, or fails as the test wants it or its template makes it."""
+        reason = self._failure(message)
+        if reason is not None:
+            # The deliverer's word comes at once: how long it tries is not a rule's business.
+            word = DeliveryReport(
+                message=message, outcome=Outcome.FAILED, at=message.decided_at, reason=reason
+            )
+            self._shop.give(message.customer_id, word)
+            return
+        if message.decided_at >= self._scenario.start:
+            self._result.happened.append(
+                Happened(at=message.decided_at, what=What.SEND, fields=self._fields_of(message))
+            )
+
+    def _failure(self, message: Message) -> str | None:
+        """Why the message cannot leave; None when it can."""
+        mock = self._scenario.channel_mocks.get(message.channel)
+        if mock is not None and (mock.times is None or self._failures[mock.channel] < mock.times):
+            self._failures[mock.channel] += 1
+            return mock.reason
+        values = {**message.variables, "shop": self._stage.shop, "unsubscribe_url": WAY_OUT}
+        try:
+            parts = self._stage.templates.render(
+                message.template, message.channel, message.locale, values
+            )
+        except TemplateError as e:
+            self._result.notes.append(f"{self._scenario.clock_of(message.decided_at)} {e}")
+            return _TEMPLATE
+        self._result.rendered.append((message.step, parts))
+        return None
+
+    def _fields_of(self, message: Message) -> dict[str, object]:
+        return {
+            "step": message.step,
+            "channel": message.channel,
+            "template": message.template,
+            "purpose": message.purpose,
+            "locale": message.locale,
+            "with": message.variables,
+            "variant": self._variants.get(message.enrolment_id, ""),
+            "to": message.address,
+        }
+
+    def _note(self, entry: JournalEntry) -> None:
+        result = self._result
+        match entry.kind:
+            case Kind.ENTERED:
+                result.entered += 1
+            case Kind.REFUSED:
+                result.refused.append(entry.reason)
+                clock = self._scenario.clock_of(entry.at)
+                result.notes.append(f"{clock} the trigger was refused: {entry.reason}")
+            case Kind.DROPPED:
+                self._happened(entry, What.DROP, step=entry.step, channel=entry.channel)
+            case Kind.HELD:
+                self._happened(entry, What.HOLD, step=entry.step, channel=entry.channel)
+            case Kind.EXITED:
+                outcome = {"outcome": entry.reason, "by": entry.values.get("by", "")}
+                self._happened(entry, What.END, **outcome)
+            case Kind.STEP:
+                step = self._workflow.steps.get(entry.step) if entry.step else None
+                if isinstance(step, Split) and entry.enrolment_id:
+                    self._variants[entry.enrolment_id] = entry.reason
+            case Kind.ERROR:
+                told = entry.values
+                clock = self._scenario.clock_of(entry.at)
+                line = f"`{told.get('source')}` failed: {told.get('error')}"
+                result.notes.append(f"{clock} {line}")
+            case _:
+                pass
+
+    def _happened(self, entry: JournalEntry, what: What, **fields: object) -> None:
+        if what is not What.END:
+            fields["reason"] = entry.reason
+        values = {key: value for key, value in entry.values.items() if key not in _INTERNAL}
+        self._result.happened.append(Happened(at=entry.at, what=what, fields=fields, values=values))
+
+
+#: Journal values that are told by fields of their own, or mean nothing to the author of a rule.
+_INTERNAL = frozenset({"by", "message"})

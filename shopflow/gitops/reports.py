@@ -1,0 +1,111 @@
+"""Results of rule tests as people and programs read them: text, JSON, JUnit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from xml.etree import ElementTree as ET
+
+from shopflow.gitops.expecting import Result, Row
+from shopflow.gitops.scenario import Scenario
+
+_NOTHING = "."
+
+
+def as_text(results: Sequence[Result]) -> str:
+    """Each failure with its two timelines, and one line of summary."""
+    blocks = ["\n".join(_failure(result)) for result in results if not result.passed]
+    return "\n\n".join([*blocks, summary(results)])
+
+
+def summary(results: Sequence[Result]) -> str:
+    """How many passed and failed, in words."""
+    failed = sum(not result.passed for result in results)
+    passed = len(results) - failed
+    return f"{failed} failed, {passed} passed" if failed else f"{passed} passed"
+
+
+def as_json(results: Sequence[Result]) -> str:
+    """The results for programs."""
+    failed = sum(not result.passed for result in results)
+    tests = [
+        {
+            "file": result.scenario.location.path,
+            "line": result.scenario.location.line,
+            "name": result.scenario.name,
+            "workflow": result.scenario.workflow,
+            "passed": result.passed,
+            "problems": result.problems,
+            "notes": result.rehearsal.notes,
+            "timeline": [
+                {
+                    "at": None if row.at is None else row.at.isoformat().replace("+00:00", "Z"),
+                    "expected": row.expected or None,
+                    "got": row.got or None,
+                    "values": row.values,
+                    "wrong": row.wrong,
+                }
+                for row in result.rows
+            ],
+        }
+        for result in results
+    ]
+    counts = {"passed": len(results) - failed, "failed": failed}
+    return json.dumps({**counts, "tests": tests}, indent=2, ensure_ascii=False)
+
+
+def as_junit(results: Sequence[Result]) -> str:
+    """The results for CI servers, a suite for each file."""
+    root = ET.Element("testsuites", name="shopflow test")
+    for path in dict.fromkeys(result.scenario.location.path for result in results):
+        of_file = [result for result in results if result.scenario.location.path == path]
+        failures = str(sum(not result.passed for result in of_file))
+        suite = ET.SubElement(
+            root, "testsuite", name=path, tests=str(len(of_file)), failures=failures
+        )
+        for result in of_file:
+            scenario = result.scenario
+            case = ET.SubElement(
+                suite,
+                "testcase",
+                classname=scenario.workflow,
+                name=scenario.name,
+                file=path,
+                line=str(scenario.location.line),
+            )
+            if not result.passed:
+                message = "; ".join(result.problems)
+                failure = ET.SubElement(case, "failure", message=message)
+                failure.text = "\n".join(_failure(result))
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode", xml_declaration=True)
+
+
+def _failure(result: Result) -> Iterator[str]:
+    scenario = result.scenario
+    yield f"FAIL {scenario.title}"
+    yield from (f"  {problem}" for problem in result.problems)
+    if result.rows:
+        yield from _timelines(scenario, result.rows)
+    if result.rehearsal.notes:
+        yield ""
+        for note in result.rehearsal.notes:
+            yield from (f"  {line}" for line in note.splitlines())
+
+
+def _timelines(scenario: Scenario, rows: Sequence[Row]) -> Iterator[str]:
+    clocks = [scenario.clock_of(row.at) if row.at is not None else "?" for row in rows]
+    first = max(len(clock) for clock in (*clocks, "clock"))
+    second = max(len(row.expected) for row in rows)
+    second = max(second, len("expected"))
+    third = max(len("got"), *(len(row.got) for row in rows))
+    yield ""
+    yield f"  {'clock':<{first}}  {'expected':<{second}}  got"
+    for clock, row in zip(clocks, rows, strict=True):
+        line = f"  {clock:<{first}}  {row.expected or _NOTHING:<{second}}  {row.got or _NOTHING}"
+        if row.wrong:
+            word = "not expected" if row.got else "did not come"
+            line = f"{line:<{first + second + third + 6}}  <- {word}"
+        yield line.rstrip()
+        if row.values:
+            yield f"  {'':<{first}}  {'':<{second}}    {row.values}"

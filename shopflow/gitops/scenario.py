@@ -1,0 +1,280 @@
+"""Workflow tests as they are written, read into scenarios: who, what happens, what has to follow.
+
+The files are sound by their schema and their names exist; only what neither lint nor the schema
+can know is checked here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from shopflow.domain.ruleset import Ruleset
+from shopflow.errors import FailureReason, RulesInvalid
+from shopflow.lang.calendars import zone as zone_of
+from shopflow.lang.document import Document
+from shopflow.lang.lengths import parse_length
+from shopflow.lang.names import did_you_mean
+from shopflow.lang.tree import Node
+from shopflow.problem import Location, Problem
+
+#: The name of a customer that is written into the test itself.
+UNNAMED = "customer"
+#: What a test may say that the world does.
+MOCKS = ("channels", "products", "holdout")
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """An event of a scenario, at its instant."""
+
+    at: datetime
+    type: str
+    data: Json
+    id: str = ""
+    customer: str | None = None
+    anonymous: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastSend:
+    """A message that left before the scenario begins."""
+
+    at: datetime
+    channel: str
+    purpose: str
+    workflow: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelMock:
+    """A channel that gives up on messages: on all of them, or on the first few."""
+
+    channel: str
+    reason: str
+    times: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One test, or one row of its table."""
+
+    name: str
+    location: Location
+    workflow: str
+    start: datetime
+    #: The zone in which reports tell the time.
+    zone: ZoneInfo
+    #: Name -> what the test says of the customer.
+    customers: Mapping[str, Json]
+    #: Who it is about, where the events do not say.
+    customer: str
+    events: tuple[Happening, ...] = ()
+    past_events: tuple[Happening, ...] = ()
+    past_sends: tuple[PastSend, ...] = ()
+    mocks: Json = field(default_factory=dict)
+    #: Channel -> how it fails.
+    channel_mocks: Mapping[str, ChannelMock] = field(default_factory=dict)
+    #: How far the clock runs; None: until nothing is left to do.
+    until: datetime | None = None
+    expect: Json
+
+    @property
+    def title(self) -> str:
+        """Where it stands and what it shows, as `-k` sees it."""
+        return f"{self.location.path}:{self.location.line} {self.name}"
+
+    def clock_of(self, moment: datetime) -> str:
+        """The instant as the clock on the wall shows it."""
+        return moment.astimezone(self.zone).strftime("%a %d %b %H:%M")
+
+
+def read_scenarios(documents: Iterable[Document], ruleset: Ruleset) -> list[Scenario]:
+    """Every test of these files.
+
+    Raises:
+        RulesInvalid: A test says what cannot be done; carries all such problems.
+    """
+    problems: list[Problem] = []
+    found: list[Scenario] = []
+    for document in documents:
+        if document.root is not None:
+            reader = _Reader(document, document.root, ruleset, problems)
+            found.extend(reader.scenarios())
+    if problems:
+        raise RulesInvalid(problems)
+    return found
+
+
+class _Reader:
+    def __init__(
+        self, document: Document, root: Node, ruleset: Ruleset, problems: list[Problem]
+    ) -> None:
+        self._document = document
+        self._root = root
+        self._ruleset = ruleset
+        self._problems = problems
+
+    def scenarios(self) -> Iterator[Scenario]:
+        """Every test of the file, and every row of those that are tables."""
+        for node in self._root["tests"].items:
+            self._check(node)
+            rows: Any = node["cases"].data if "cases" in node else [{}]
+            for row in rows:
+                try:
+                    yield self._scenario(node, row)
+                except _Missing as missing:
+                    self._report(node["name"], missing.message, missing.hint)
+
+    def _check(self, node: Node) -> None:
+        """Report what is asked for and cannot be had."""
+        if "versions" in node:
+            hint = "test each version by itself"
+            self._report(node.key("versions"), "a test runs on one version of its workflow", hint)
+        mocks = node.get("mocks")
+        for name, _ in mocks.pairs() if mocks is not None else ():
+            if name not in MOCKS and mocks is not None:
+                hint = did_you_mean(name, MOCKS, label="mocks")
+                self._report(mocks.key(name), f"no mock named '{name}'", hint)
+
+    def _report(self, node: Node, message: str, hint: str) -> None:
+        self._problems.append(self._document.problem("SF702", node, message, hint=hint))
+
+    def _scenario(self, node: Node, row: Json) -> Scenario:
+        whole: Any = self._root.data
+        test: Any = _filled(node.data, row)
+        fixtures: Any = _filled(whole.get("fixtures", {}), row)
+        zone, start = self._clock(test.get("clock") or whole["clock"])
+        given = test.get("customer", {})
+        inline = {UNNAMED: given} if isinstance(given, dict) else {}
+        customers = {**whole.get("customers", {}), **test.get("customers", {}), **inline}
+        customer = UNNAMED if inline else _known("customer", given, customers)
+        history = test.get("history", {})
+        until = test.get("until")
+        mocks = test.get("mocks", {})
+        for event in (*test.get("events", ()), *history.get("events", ())):
+            if isinstance(event.get("data"), str):
+                _known("fixture", event["data"], fixtures)
+            _known("customer", event.get("customer", customer), customers)
+        return Scenario(
+            name=_name(test["name"], row),
+            location=self._document.location(node["name"]),
+            workflow=whole["workflow"],
+            start=start,
+            zone=zone,
+            customers=customers,
+            customer=customer,
+            events=tuple(_happening(each, fixtures, start, 1) for each in test.get("events", ())),
+            past_events=tuple(
+                _happening(each, fixtures, start, -1) for each in history.get("events", ())
+            ),
+            past_sends=tuple(self._past_send(each, start) for each in history.get("sends", ())),
+            mocks=mocks,
+            channel_mocks={
+                channel: self._channel_mock(channel, told)
+                for channel, told in mocks.get("channels", {}).items()
+            },
+            until=None if until is None else start + length_of(until),
+            expect={**test["expect"], **row.get("expect", {})},
+        )
+
+    def _clock(self, clock: Json) -> tuple[ZoneInfo, datetime]:
+        name = clock.get("timezone", self._ruleset.timezone)
+        where = zone_of(name)
+        if where is None:
+            raise _Missing(f"no time zone named '{name}'", "use an IANA name such as Europe/Paris")
+        try:
+            start = datetime.fromisoformat(clock["start"])
+        except ValueError as e:
+            hint = "write a local time such as 2026-03-03T10:00:00"
+            raise _Missing(f"the clock cannot start at '{clock['start']}': {e}", hint) from e
+        return where, start.replace(tzinfo=where).astimezone(UTC)
+
+    def _channel_mock(self, channel: str, told: Any) -> ChannelMock:
+        """`rejected`, or `{fail: rejected, times: 2}`."""
+        _known("channel", channel, self._ruleset.channels)
+        given = told if isinstance(told, dict) else {"fail": told}
+        for key in given:
+            _known("key of a channel's mock", key, ("fail", "times"))
+        reason = _known("failure", str(given.get("fail", "")), list(FailureReason))
+        return ChannelMock(channel=channel, reason=reason, times=given.get("times"))
+
+    def _past_send(self, send: Json, start: datetime) -> PastSend:
+        for key in send:
+            _known("key of a past send", key, ("at", "channel", "purpose", "workflow"))
+        for key in ("at", "channel", "purpose"):
+            if key not in send:
+                raise _Missing(f"a past send needs '{key}'", "at, channel and purpose are needed")
+        return PastSend(
+            at=start - length_of(str(send["at"])),
+            channel=_known("channel", send["channel"], self._ruleset.channels),
+            purpose=_known("purpose", send["purpose"], self._ruleset.purposes),
+            workflow=_known("workflow", send["workflow"], self._ruleset.workflows)
+            if "workflow" in send
+            else "",
+        )
+
+
+class _Missing(Exception):  # noqa: N818 - never leaves this module
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+def _known(what: str, name: str, names: Iterable[str]) -> str:
+    if name not in names:
+        raise _Missing(f"no {what} named '{name}'", did_you_mean(name, names, label=f"{what}s"))
+    return name
+
+
+def length_of(text: str) -> timedelta:
+    """The length of time that a test writes."""
+    length = parse_length(text)
+    if length is None:
+        raise _Missing(f"'{text}' is no length of time", "write 45m, 1h, 7d or 1d12h")
+    return length
+
+
+def _happening(event: Json, fixtures: Json, start: datetime, sign: int) -> Happening:
+    data = event.get("data", {})
+    return Happening(
+        at=start + sign * length_of(event["at"]),
+        type=event["type"],
+        data=fixtures[data] if isinstance(data, str) else data,
+        id=event.get("id", ""),
+        customer=event.get("customer"),
+        anonymous=event.get("anonymous"),
+    )
+
+
+def _name(name: str, row: Json) -> str:
+    told = ", ".join(f"{key}={value}" for key, value in row.items() if key != "expect")
+    return f"{name} [{told}]" if told else name
+
+
+def _filled(data: object, row: Json) -> object:
+    """The data with `{name}` replaced by the row's value: as it is where it stands alone."""
+    if not row:
+        return data
+    match data:
+        case dict():
+            return {key: _filled(value, row) for key, value in data.items()}
+        case list():
+            return [_filled(item, row) for item in data]
+        case str():
+            alone = _PLACE.fullmatch(data)
+            if alone and alone[1] in row:
+                return row[alone[1]]
+            return _PLACE.sub(lambda match: str(row.get(match[1], match[0])), data)
+        case _:
+            return data
+
+
+_PLACE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
