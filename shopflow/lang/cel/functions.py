@@ -95,7 +95,8 @@ def to_uint(value: object) -> Uint:
         case int():
             return checked_uint(int(value))
         case float():
-            return checked_uint(math.trunc(value))
+            # Rounded away from zero below it, so that -0.5 is refused like every negative.
+            return checked_uint(math.floor(value))
         case str() if _INT_TEXT.fullmatch(value.strip()):
             return checked_uint(int(value))
         case str():

@@ -69,6 +69,7 @@ def test_values(source, expected):
         "uint('x')",
         "uint(true)",
         "uint(-1)",
+        "uint(-0.5)",
         "double('x')",
         "double(true)",
         "double([])",
