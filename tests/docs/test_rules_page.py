@@ -16,6 +16,7 @@ import yaml
 
 import shopflow
 from shopflow.domain.workflow import Step
+from shopflow.lang.lint.catalogue import CATALOGUE
 
 REPO = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^ *```yaml ?(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
@@ -29,6 +30,18 @@ PLACES = {
     "FrequencyCaps": "rules/policies/caps.yaml",
     "QuietHours": "rules/policies/quiet-hours.yaml",
     "Coupon": "rules/coupons/{id}.yaml",
+}
+FAMILIES = {
+    "SF0": "Files and settings",
+    "SF1": "Conditions",
+    "SF2": "Flow",
+    "SF3": "Messages, templates, coupons",
+    "SF4": "Consent, caps, hours",
+    "SF5": "Across workflows",
+    "SF6": "Change safety",
+    "SF7": "Tests",
+    "SF8": "Cost",
+    "SF9": "Suppressions and style",
 }
 #: An event with every field that the fragments read.
 SHOWN = {
@@ -141,7 +154,7 @@ def run(command, project):
 def test_project_shown_on_a_page_lints_and_passes_its_tests(page, folder):
     files = {**whole_files("docs/rules.md"), **whole_files(page)}
     project = folder({**files, **templates_for(files)})
-    for command in ("lint",):
+    for command in ("lint", "test"):
         code, output = run(command, project)
         assert code == 0, output
         assert "warning" not in output, output
@@ -174,16 +187,31 @@ def test_every_step_kind_shows_an_example():
     assert set(docstring_examples()) == {kind.__name__ for kind in get_args(Step)}
 
 
-def test_every_problem_code_has_a_heading():
+def problems_section():
+    """The codes of lint by family, as the page tells them."""
+    parts = ["## Problems\n\nEvery problem that `shopflow lint` can find, by its code.\n"]
+    parts.append("An error fails lint; a warning asks for attention.\n")
+    family = ""
+    for code, entry in sorted(CATALOGUE.items()):
+        if code[:3] != family:
+            family = code[:3]
+            parts.append(f"\n### {FAMILIES[family]}\n")
+        sentences = re.sub(r"(?<=[.!?]) (?=[A-Z`])", "\n", entry.explanation)
+        parts.append(f"\n#### {code}: {entry.title} ({entry.severity})\n\n{sentences}\n")
+    return "".join(parts)
+
+
+def test_problems_of_the_page_are_those_that_lint_knows(golden):
+    page = REPO / "docs/rules.md"
+    by_hand, _, _ = page.read_text(encoding="utf-8").partition("## Problems\n")
+    golden(page, by_hand + problems_section())
+
+
+def test_every_code_that_is_reported_is_known():
     modules = Path(shopflow.__file__).parent.rglob("*.py")
     codes = {
         code
         for path in [*modules, *(REPO / "schemas/v1").glob("*.json")]
         for code in re.findall(r'"(SF\d{3})"', path.read_text(encoding="utf-8"))
     }
-    headings = re.findall(
-        r"^#+ (SF\d{3})\b", (REPO / "docs/rules.md").read_text(encoding="utf-8"), re.MULTILINE
-    )
-    assert not codes - set(headings), "give them a heading in docs/rules.md"
-    assert not set(headings) - codes, "nothing reports them any more"
-    assert headings == sorted(set(headings)), "in order, each once"
+    assert not codes - set(CATALOGUE)

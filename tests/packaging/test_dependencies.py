@@ -15,8 +15,9 @@ import shopflow_channels
 import shopflow
 
 OURS = {"shopflow", "shopflow_channels"}
-#: Needed without an import: time zones where the system has none, the database driver by its URL.
-BY_NAME = {"tzdata"}
+#: Needed without an import: time zones where the system has none, and the queue that will ring
+#: workers on several machines.
+BY_NAME = {"tzdata", "redis", "rq"}
 
 
 def plain(name):
