@@ -90,7 +90,7 @@ def enter(
         event=event,
         values={"key": key} if key else None,
     )
-    if exits.left_already(turn, workflow, enrolment):
+    if exits.left_already(turn, workflow, enrolment, turn.customer.recent):
         return None
     if workflow.goal is not None and workflow.goal.since is Since.ENTRY:
         watch_goal(turn, workflow, enrolment, None, None)

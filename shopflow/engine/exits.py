@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from shopflow.domain.customer import ConsentState, Enrolment, RecentEvent
@@ -101,11 +102,13 @@ def remember(turn: Turn, event: Event) -> None:
     turn.customer.recent = (*recent, kept)[-RECENT_EVENTS:]
 
 
-def left_already(turn: Turn, workflow: Workflow, enrolment: Enrolment) -> bool:
+def left_already(
+    turn: Turn, workflow: Workflow, enrolment: Enrolment, recent: Iterable[RecentEvent]
+) -> bool:
     """True when an exit from after the trigger was seen before it, and so ended the enrolment."""
-    for recent in turn.customer.recent:
-        if recent.occurred_at > enrolment.entered_at and on_event(
-            turn, workflow, enrolment, _as_event(recent, turn.customer.id)
+    for known in sorted(recent, key=lambda event: event.occurred_at):
+        if known.occurred_at > enrolment.entered_at and on_event(
+            turn, workflow, enrolment, _as_event(known, turn.customer.id)
         ):
             return True
     return False

@@ -5,19 +5,24 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from shopflow.domain.customer import Customer, Enrolment, Mark, SlotState
+from shopflow.domain.customer import Customer, Enrolment, Mark, RecentEvent, SlotState
 from shopflow.domain.event import IDENTIFIED, Event, Merge
-from shopflow.domain.ids import CustomerId
-from shopflow.domain.journal import Cancel, EndReason, Kind, Tell
+from shopflow.domain.ids import CustomerId, EnrolmentId
+from shopflow.domain.journal import Cancel, EndReason, Tell
 from shopflow.engine import consent, traits
-from shopflow.engine.exits import RECENT_EVENTS
+from shopflow.engine.ending import end
+from shopflow.engine.exits import RECENT_EVENTS, left_already
 from shopflow.engine.turn import Draft, Turn
 
 
 def identified(turn: Turn, event: Event) -> bool:
     """Turn the visitor's row into an alias and send its value on; False for any other event."""
+    # Without this an alias that is identified anew would make its customer somebody else's alias.
+    is_the_visitor = (event.anonymous_id or event.data.get("anonymous_id")) == turn.customer.id
     target = event.data.get("customer_id") or event.customer_id
-    if event.type != IDENTIFIED or not isinstance(target, str) or target == turn.customer.id:
+    if event.type != IDENTIFIED or not is_the_visitor or target == turn.customer.id:
+        return False
+    if not isinstance(target, str):
         return False
     to = CustomerId(target)
     value = _without_waiting(turn).freeze(None)
@@ -49,6 +54,7 @@ def take_in(turn: Turn, told: Merge) -> None:
     known = turn.rulebook.ruleset.traits
     ours.attributes = {**theirs.attributes, **ours.attributes}
     ours.tags = ours.tags | theirs.tags
+    ours.segments = ours.segments | theirs.segments
     ours.traits = {
         name: traits.merged(known[name], ours.traits.get(name), theirs.traits.get(name))
         for name in (*ours.traits, *(n for n in theirs.traits if n not in ours.traits))
@@ -62,12 +68,13 @@ def take_in(turn: Turn, told: Merge) -> None:
     ours.suppressions = ours.suppressions | theirs.suppressions
     ours.sent = (*ours.sent, *theirs.sent)
     ours.goals = (*ours.goals, *theirs.goals)
-    both = sorted((*ours.recent, *theirs.recent), key=lambda event: event.occurred_at)
-    ours.recent = tuple(both[-RECENT_EVENTS:])
     ours.watermark = _later(ours.watermark, theirs.watermark)
     ours.calendar_at = _later(ours.calendar_at, theirs.calendar_at)
     _merge_marks(ours, theirs)
     _merge_enrolments(turn, theirs.enrolments, told.at)
+    _leave(turn, {enrolment.id for enrolment in theirs.enrolments}, theirs.recent)
+    both = sorted((*ours.recent, *theirs.recent), key=lambda event: event.occurred_at)
+    ours.recent = tuple(both[-RECENT_EVENTS:])
 
 
 def _later(ours: datetime | None, theirs: datetime | None) -> datetime | None:
@@ -104,14 +111,15 @@ def _merge_enrolments(turn: Turn, theirs: tuple[Enrolment, ...], at: datetime) -
         if rival is None:
             turn.put(enrolment)
             continue
+        turn.put(enrolment)
         older = rival if rival.entered_at < enrolment.entered_at else enrolment
-        if older is rival:
-            turn.customer.enrolments.pop(rival.id)
-            turn.put(enrolment)
-        turn.journal(
-            Kind.EXITED,
-            at,
-            turn.rulebook.workflow(older.digest),
-            older,
-            reason=EndReason.MERGED,
-        )
+        end(turn, turn.rulebook.workflow(older.digest), older, EndReason.MERGED, at)
+
+
+def _leave(turn: Turn, theirs: set[EnrolmentId], their_events: tuple[RecentEvent, ...]) -> None:
+    """What one of the two did ends what the other had begun before."""
+    for enrolment in tuple(turn.customer.enrolments.values()):
+        workflow = turn.rulebook.workflow(enrolment.digest)
+        seen = turn.customer.recent if enrolment.id in theirs else their_events
+        if workflow is not None:
+            left_already(turn, workflow, enrolment, seen)
