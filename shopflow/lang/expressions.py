@@ -38,6 +38,22 @@ def check_uses(
                 yield problem
 
 
+def check_secrets(document: Document, uses: Iterable[Use]) -> Iterator[Problem]:
+    """Secrets that are read elsewhere than in a value that goes straight into a message."""
+    for use in uses:
+        environment = Environment(use.scope.names)
+        secret = {
+            ".".join(path[:length])
+            for path in use.program.reads
+            for length in range(2, len(path) + 1)
+            if (found := environment.resolve(path[:length])) is not None and found.secret
+        }
+        for name in sorted(secret) if not use.scope.may_be_secret else ():
+            message = f"{name} is secret: it must not be seen in journals, keys or conditions"
+            hint = "only a value under `with` may read it"
+            yield document.problem("SF118", use.node, message, hint=hint)
+
+
 def _problem(document: Document, use: Use, finding: Finding) -> Problem:
     location = document.location_in(use.node, finding.line, finding.column, finding.length)
     code, message, hint = _in_rule_terms(use, finding)

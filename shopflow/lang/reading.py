@@ -67,17 +67,16 @@ class _Builder:
         documents = 0
         while self.loader.check_event():
             event = self.loader.get_event()
-            match event:
-                case yaml.DocumentStartEvent():
-                    documents += 1
-                    if documents > 1:
-                        message = "a second document in one file"
-                        hint = "give it a file of its own; one file holds one document"
-                        raise _Refused("SF001", _span(event), message, hint)
-                case yaml.NodeEvent():
-                    self.node(event)
-                case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
-                    self.close(event)
+            if isinstance(event, yaml.NodeEvent):
+                self.node(event)
+            elif isinstance(event, yaml.CollectionEndEvent):
+                self.close(event)
+            elif isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    message = "a second document in one file"
+                    hint = "give it a file of its own; one file holds one document"
+                    raise _Refused("SF001", _span(event), message, hint)
         return self.root
 
     def node(self, event: Any) -> None:

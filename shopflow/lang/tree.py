@@ -74,9 +74,10 @@ class Node:
         self.text = text
         #: Of a scalar: `'`, `"`, `|`, `>`, or empty for a plain one.
         self.style = style
-        self.items: list[Node] = []
+        # Most nodes are scalars: they share the empty ones, which nothing ever fills.
+        self.items: list[Node] = [] if kind is Kind.LIST else _NO_ITEMS
         #: Key -> (the key itself, its value).
-        self.entries: dict[str, tuple[Node, Node]] = {}
+        self.entries: dict[str, tuple[Node, Node]] = {} if kind is Kind.MAP else _NO_ENTRIES
         #: Nodes in it when every alias is written out.
         self.size = 1
         #: Levels below it, likewise.
@@ -160,6 +161,10 @@ class Node:
     def differs_in_yaml_1_1(self) -> bool:
         """Text here, but a boolean or a number for readers of YAML 1.1."""
         return self.is_plain_text and _OTHER_IN_YAML_1_1.fullmatch(self.text) is not None
+
+
+_NO_ITEMS: list[Node] = []
+_NO_ENTRIES: dict[str, tuple[Node, Node]] = {}
 
 
 def core_scalar(text: str) -> object:

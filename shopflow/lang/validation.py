@@ -94,6 +94,8 @@ def salvage(document: Document, kind: str, problems: Sequence[Problem]) -> Sound
     if root is None or root.kind is not Kind.MAP or root["kind"].text != kind:
         return Soundness.LOST
     codes = {problem.code for problem in problems if problem.severity is Severity.ERROR}
+    if not codes:
+        return Soundness.SOUND
     if "SF005" in codes:
         surplus = {
             problem.location: _MEANT.fullmatch(problem.hint)

@@ -19,6 +19,12 @@ class Scope:
     wants: str = ""
     #: A value that is missing is no mistake here: then nothing happens, as it should.
     may_be_missing: bool = False
+    #: It may read what is secret: only values that go straight into a message do.
+    may_be_secret: bool = False
+
+    def for_message(self) -> Scope:
+        """The same names, for a value that goes straight into a message."""
+        return replace(self, may_be_secret=True)
 
     def lenient(self) -> Scope:
         """The same names, for an expression whose value may be missing."""
@@ -30,4 +36,10 @@ class Scope:
 
     def having(self, place: str | None = None, /, **names: Type) -> Scope:
         """A scope with more names."""
-        return replace(self, place=place or self.place, names={**self.names, **names})
+        return Scope(
+            place or self.place,
+            {**self.names, **names},
+            self.wants,
+            self.may_be_missing,
+            self.may_be_secret,
+        )

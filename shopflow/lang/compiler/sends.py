@@ -50,7 +50,7 @@ def compile_send(
         channels=tuple(channel.text for channel in channels),
         mode=SendMode.EACH_OF if "each_of" in node["send"] else SendMode.FIRST_OF,
         template=node["template"].text,
-        variables=setting.source.cel_map(node.get("with"), scope),
+        variables=setting.source.cel_map(node.get("with"), scope.for_message()),
         purpose=purpose,
         max_lateness=setting.source.length(node.get("max_lateness"), default),
         skip_held=if_held is not None and if_held.text == "next",

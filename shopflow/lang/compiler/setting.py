@@ -29,6 +29,9 @@ class Setting:
     purpose: str = ""
     #: A wait of the workflow gathers further triggers.
     gathers: bool = False
+    #: The scope worked out last: a step asks for its own more than once.
+    _latest: tuple[Passed, str, Scope] | None = None
+    _values: Type | None = None
 
     def trigger_scope(self, event: Type | None) -> Scope:
         """What a trigger's expressions may use."""
@@ -48,12 +51,18 @@ class Setting:
 
     def step_scope(self, passed: Passed, place: str = "a step") -> Scope:
         """What a step's expressions may use, after these steps."""
-        return self.enrolment_scope(place).having(
+        if self._latest is not None and self._latest[0] is passed and self._latest[1] == place:
+            return self._latest[2]
+        scope = self.enrolment_scope(place).having(
             vars=record(self.let), steps=passed.steps_type({})
         )
+        self._latest = (passed, place, scope)
+        return scope
 
     def _values_type(self) -> Type:
-        return record({name: type_of_value(value) for name, value in self.values.items()})
+        if self._values is None:
+            self._values = record({name: type_of_value(each) for name, each in self.values.items()})
+        return self._values
 
     def purpose_of(self, name: str) -> Purpose | None:
         """The purpose of that name, when it is known."""

@@ -1,10 +1,10 @@
-"""Expressions: names and types (SF102 to SF110, SF114, SF209), unused `let` (SF115)."""
+"""Expressions: names and types (SF102 to SF114, SF209), secrets (SF118), unused `let` (SF115)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shopflow.lang.expressions import check_uses
+from shopflow.lang.expressions import check_secrets, check_uses
 from shopflow.lang.lint.subject import Subject
 from shopflow.problem import Problem, Severity
 
@@ -15,6 +15,14 @@ def types_fit(subject: Subject) -> Iterator[Problem]:
         yield from check_uses(each.document, each.uses, partial=each.partial)
     for document, use in subject.build.uses:
         yield from check_uses(document, [use])
+
+
+def secrets_stay_secret(subject: Subject) -> Iterator[Problem]:
+    """What a schema marks as secret is read by nothing but messages."""
+    for each in subject.build.workflows:
+        yield from check_secrets(each.document, each.uses)
+    for document, use in subject.build.uses:
+        yield from check_secrets(document, [use])
 
 
 def lets_are_used(subject: Subject) -> Iterator[Problem]:

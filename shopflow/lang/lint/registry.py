@@ -17,6 +17,7 @@ CHECKS: tuple[Check, ...] = (
     files.id_is_file_name,
     files.ids_are_unique,
     conditions.types_fit,
+    conditions.secrets_stay_secret,
     conditions.lets_are_used,
     flow.parallel_is_bounded,
     flow.holdout_has_a_purpose,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from shopflow.domain.policy import MessageClass
-from shopflow.lang.cel import Type
 from shopflow.lang.cel.types import TypeKind
 from shopflow.lang.compiler.sends import channel_nodes
 from shopflow.lang.compiler.typed import type_of
@@ -133,19 +132,26 @@ def _unused(each: CompiledWorkflow, given: Node, templates: list[Template]) -> I
 
 
 def _misfits(each: CompiledWorkflow, given: Node, templates: list[Template]) -> Iterator[Problem]:
-    types = {use.node: type_of(use.program, use.scope) for use in each.uses}
-    for name, node in given.pairs():
-        found: Type | None = types.get(node)
-        if found is None or found.kind in (TypeKind.DYN, TypeKind.NULL):
+    declared = {name for template in templates for name in _typed(template)}
+    values = {node: name for name, node in given.pairs() if name in declared}
+    for use in each.uses if values else ():
+        if use.node not in values:
+            continue
+        name, found = values[use.node], type_of(use.program, use.scope)
+        if found.kind in (TypeKind.DYN, TypeKind.NULL):
             continue
         for template in templates:
-            variable = template.variables.get(name)
-            if variable is None or variable.type not in _FITTING:
-                continue
-            if found.kind not in _FITTING[variable.type]:
-                message = f"'{name}' is {found}, but {template.path} wants {variable.type}"
-                yield each.document.problem("SF304", node, message)
+            wanted = _typed(template).get(name)
+            if wanted is not None and found.kind not in _FITTING[wanted]:
+                message = f"'{name}' is {found}, but {template.path} wants {wanted}"
+                yield each.document.problem("SF304", use.node, message)
                 break
+
+
+def _typed(template: Template) -> dict[str, str]:
+    """The variables that the template declares with a type."""
+    variables = template.variables.values()
+    return {each.name: each.type for each in variables if each.type in _FITTING}
 
 
 def template_serves_the_purpose(subject: Subject) -> Iterator[Problem]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import jsonschema_rs
@@ -15,6 +16,8 @@ from shopflow.lang.names import did_you_mean
 from shopflow.lang.tree import Kind, Node
 from shopflow.problem import Problem
 
+#: Where a row of `cases` puts its value.
+_PLACE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _LISTS = ("sends", "drops", "holds")
 
 
@@ -29,6 +32,8 @@ class _Names:
     subject: Subject
     document: Document
     root: Node
+    #: The rows of the test at hand, when it is a table.
+    rows: list[object] = field(default_factory=list)
 
     def problems(self) -> Iterator[Problem]:
         """Every name of the file that does not exist."""
@@ -41,15 +46,25 @@ class _Names:
         for customer in self.customers():
             yield from self.customer(customer)
         for test in self.root["tests"].items:
+            cases = test["cases"].items if "cases" in test else []
+            self.rows = [case.data for case in cases]
             yield from self.references(test)
-            if workflow is not None and "expect" in test:
-                yield from self.expected(test["expect"], workflow)
+            for each in (test, *cases):
+                if workflow is not None and "expect" in each:
+                    yield from self.expected(each["expect"], workflow)
 
     def known(self, what: str, node: Node, names: Iterable[str]) -> Iterator[Problem]:
-        if node.text not in names:
-            hint = did_you_mean(node.text, names, label=f"{what}s")
-            message = f"no {what} named '{node.text}'"
-            yield self.document.problem("SF702", node, message, hint=hint)
+        for text in self.texts(node):
+            if text not in names:
+                hint = did_you_mean(text, names, label=f"{what}s")
+                message = f"no {what} named '{text}'"
+                yield self.document.problem("SF702", node, message, hint=hint)
+
+    def texts(self, node: Node) -> list[str]:
+        """The text, or what each row of `cases` makes of it."""
+        if not has_place(node):
+            return [node.text]
+        return [_in_place(node.text, row) for row in self.rows if isinstance(row, Mapping)]
 
     def customers(self) -> Iterator[Node]:
         for parent in (self.root, *self.root["tests"].items):
@@ -84,7 +99,7 @@ class _Names:
                 yield self.document.problem("SF106", event["type"], message, hint=hint)
             if "data" in event and event["data"].kind is Kind.SCALAR:
                 yield from self.known("fixture", event["data"], _keys(self.root, "fixtures"))
-            if "customer" in event and not _has_case_value(event["customer"]):
+            if "customer" in event:
                 yield from self.known("customer", event["customer"], names)
 
     def expected(self, expect: Node, workflow: Node) -> Iterator[Problem]:
@@ -93,9 +108,9 @@ class _Names:
             [item["id"].text for item in workflow["exit_on"].items] if "exit_on" in workflow else []
         )
         for each in (item for key in _LISTS if key in expect for item in expect[key].items):
-            if "step" in each and not _has_case_value(each["step"]):
+            if "step" in each:
                 yield from self.known("step", each["step"], steps)
-            if "channel" in each and not _has_case_value(each["channel"]):
+            if "channel" in each:
                 yield from self.known(
                     "channel", each["channel"], self.subject.build.context.channels
                 )
@@ -121,6 +136,8 @@ def payloads_are_valid(subject: Subject) -> Iterator[Problem]:
                     continue
                 seen.add((name, node.text))
                 node = root["fixtures"][node.text]
+            if has_place(node):
+                continue
             if name not in validators:
                 validators[name] = jsonschema_rs.validator_for(
                     dict(schemas[name]), validate_formats=True
@@ -146,6 +163,11 @@ def _keys(node: Node, key: str) -> set[str]:
     return set(node[key].entries) if key in node else set()
 
 
-def _has_case_value(node: Node) -> bool:
-    """Whether the text is filled in from a row of `cases`."""
-    return "{" in node.text
+def _in_place(text: str, row: Mapping[str, object]) -> str:
+    return _PLACE.sub(lambda place: str(row.get(place[1], place[0])), text)
+
+
+def has_place(node: Node) -> bool:
+    """Whether a text in it is filled in from the rows of `cases`."""
+    children = (*node.items, *(value for _, value in node.pairs()))
+    return _PLACE.search(node.text) is not None or any(map(has_place, children))

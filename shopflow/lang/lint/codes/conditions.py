@@ -53,6 +53,11 @@ CODES: Mapping[str, Entry] = {
     ),
     "SF115": warning("unused let", "A named value that nothing reads."),
     "SF116": error("condition too large", "The condition is too long or too deeply nested."),
+    "SF118": error(
+        "secret in a condition",
+        "The event's schema marks the field as secret, such as a reset link. Only a value under "
+        "the `with` of a send may read it.",
+    ),
     "SF201": error("unreachable step", "Every way to this step ends before it."),
     "SF202": error(
         "choose without else",
