@@ -1,0 +1,1 @@
+"""Measurements: each prints ratios to a peer or a floor that ran beside it."""

@@ -20,6 +20,10 @@ from shopflow.domain.workflow import EventPattern
 R = TypeVar("R")
 
 Path = tuple[str, ...]
+#: Field -> bit of a rule -> the values that satisfy it.
+_Values = dict[Path, dict[int, set[object]]]
+#: A threshold and the bit of its rule.
+_Bound = tuple[float, int]
 
 #: A rule goes to the hash when at most this many rules share its rarest equality.
 RARE = 8
@@ -44,30 +48,37 @@ class _Bitset(Generic[R]):
     def __init__(self, rules: Sequence[IndexedRule[R]]) -> None:
         self.rules = [indexed.rule for indexed in rules]
         self.everyone = (1 << len(rules)) - 1
-        equalities: dict[Path, dict[int, set[object]]] = {}
+        equal: _Values = {}
+        contained: _Values = {}
         presence: dict[Path, int] = {}
-        lower: dict[Path, list[tuple[float, bool, int]]] = {}
-        upper: dict[Path, list[tuple[float, bool, int]]] = {}
+        lower: dict[Path, list[_Bound]] = {}
+        upper: dict[Path, list[_Bound]] = {}
         for bit, indexed in enumerate(rules):
             for atom in _usable(indexed.atoms):
                 path = atom.path[1:]
                 match atom.op:
-                    case "==" | "contains":
-                        _narrow(equalities, path, bit, {hash_key(atom.value)})
+                    case "==":
+                        _narrow(equal, path, bit, {hash_key(atom.value)})
                     case "in":
-                        _narrow(equalities, path, bit, {hash_key(v) for v in atom.value})  # type: ignore[attr-defined]
+                        _narrow(equal, path, bit, {hash_key(v) for v in atom.value})  # type: ignore[attr-defined]
+                    case "contains":
+                        # A list may contain several constants, so that one of them has to do.
+                        contained.setdefault(path, {}).setdefault(bit, {hash_key(atom.value)})
                     case "has":
                         presence[path] = presence.get(path, 0) | 1 << bit
                     case ">" | ">=":
-                        lower.setdefault(path, []).append((atom.value, atom.op == ">", bit))  # type: ignore[arg-type]
+                        lower.setdefault(path, []).append((atom.value, bit))  # type: ignore[arg-type]
                     case "<" | "<=":
-                        upper.setdefault(path, []).append((atom.value, atom.op == "<", bit))  # type: ignore[arg-type]
+                        upper.setdefault(path, []).append((atom.value, bit))  # type: ignore[arg-type]
         self.equal = [
-            (path, self._equal_masks(bits), self._free(bits)) for path, bits in equalities.items()
+            (*_ends(path), _masks(bits), self._free(bits)) for path, bits in equal.items()
         ]
-        self.present = [(path, self.everyone & ~mask) for path, mask in presence.items()]
-        self.lower = [(path, *self._steps(bounds)) for path, bounds in lower.items()]
-        self.upper = [(path, *self._steps(bounds)) for path, bounds in upper.items()]
+        self.contained = [
+            (*_ends(path), _masks(bits), self._free(bits)) for path, bits in contained.items()
+        ]
+        self.present = [(*_ends(path), self.everyone & ~mask) for path, mask in presence.items()]
+        self.lower = [(*_ends(path), *self._steps(bounds)) for path, bounds in lower.items()]
+        self.upper = [(*_ends(path), *self._steps(bounds)) for path, bounds in upper.items()]
 
     def _free(self, bits: Iterable[int]) -> int:
         taken = 0
@@ -75,24 +86,14 @@ class _Bitset(Generic[R]):
             taken |= 1 << bit
         return self.everyone & ~taken
 
-    @staticmethod
-    def _equal_masks(bits: Mapping[int, set[object]]) -> dict[object, int]:
-        masks: dict[object, int] = {}
-        for bit, values in bits.items():
-            for value in values:
-                masks[value] = masks.get(value, 0) | 1 << bit
-        return masks
-
-    def _steps(
-        self, bounds: list[tuple[float, bool, int]]
-    ) -> tuple[list[float], list[int], list[int], int]:
+    def _steps(self, bounds: list[_Bound]) -> tuple[list[float], list[int], list[int], int]:
         """Sorted distinct bounds, masks of rules with a bound at or below each, and the free bits.
 
         Strictness is dropped: letting the bound itself through is one rule too many at most.
         """
-        values = sorted({value for value, _, _ in bounds})
+        values = sorted({value for value, _ in bounds})
         below = [0] * (len(values) + 1)
-        for value, _, bit in bounds:
+        for value, bit in bounds:
             below[bisect_left(values, value) + 1] |= 1 << bit
         for position in range(1, len(below)):
             below[position] |= below[position - 1]
@@ -103,24 +104,31 @@ class _Bitset(Generic[R]):
     def candidates(self, payload: Mapping[str, object]) -> int:
         """The bits of the rules that may match."""
         bits = self.everyone
-        for path, masks, free in self.equal:
-            bits &= _value_mask(masks, _get(payload, path)) | free
+        for name, rest, masks, free in self.equal:
+            value = payload.get(name, _MISSING)
+            bits &= _equal_bits(masks, _inner(value, rest) if rest else value) | free
             if not bits:
                 return 0
-        for path, values, below, _, free in self.lower:
-            number = _number(_get(payload, path))
-            allowed = 0 if number is None else below[bisect_right(values, number)]
-            bits &= allowed | free
+        for name, rest, values, below, _, free in self.lower:
+            value = payload.get(name, _MISSING)
+            number = _number(_inner(value, rest) if rest else value)
+            bits &= free if number is None else below[bisect_right(values, number)] | free
             if not bits:
                 return 0
-        for path, values, _, above, free in self.upper:
-            number = _number(_get(payload, path))
-            allowed = 0 if number is None else above[bisect_left(values, number)]
-            bits &= allowed | free
+        for name, rest, values, _, above, free in self.upper:
+            value = payload.get(name, _MISSING)
+            number = _number(_inner(value, rest) if rest else value)
+            bits &= free if number is None else above[bisect_left(values, number)] | free
             if not bits:
                 return 0
-        for path, absent in self.present:
-            if _get(payload, path) is _MISSING:
+        for name, rest, masks, free in self.contained:
+            value = payload.get(name, _MISSING)
+            bits &= _contained_bits(masks, _inner(value, rest) if rest else value) | free
+            if not bits:
+                return 0
+        for name, rest, absent in self.present:
+            value = payload.get(name, _MISSING)
+            if (_inner(value, rest) if rest else value) is _MISSING:
                 bits &= absent
         return bits
 
@@ -136,36 +144,48 @@ class _TypeIndex(Generic[R]):
     """The rules of one event type: the hash of rare equalities and the bitset of the rest."""
 
     def __init__(self, rules: Sequence[IndexedRule[R]]) -> None:
-        shared = Counter(
-            (atom.path[1:], hash_key(atom.value))
-            for indexed in rules
-            for atom in _usable(indexed.atoms)
-            if atom.op == "=="
-        )
-        self.hashes: dict[Path, dict[object, list[R]]] = {}
+        equalities = [_equalities(indexed) for indexed in rules]
+        shared = Counter(equality for own in equalities for equality in own)
+        # Where rules name many values of a field, an event seldom has the one that a rule names.
+        variety = Counter(path for path, _ in shared)
+
+        def rarity(equality: tuple[Path, object]) -> tuple[bool, int, int]:
+            return shared[equality] > RARE, -variety[equality[0]], shared[equality]
+
+        hashes: dict[Path, dict[object, list[R]]] = {}
         others: list[IndexedRule[R]] = []
-        for indexed in rules:
-            equalities = [
-                (atom.path[1:], hash_key(atom.value))
-                for atom in _usable(indexed.atoms)
-                if atom.op == "=="
-            ]
-            rarest = min(equalities, key=shared.__getitem__, default=None)
+        for indexed, own in zip(rules, equalities, strict=True):
+            rarest = min(own, key=rarity, default=None)
             if rarest is None or shared[rarest] > RARE:
                 others.append(indexed)
             else:
-                self.hashes.setdefault(rarest[0], {}).setdefault(rarest[1], []).append(indexed.rule)
+                hashes.setdefault(rarest[0], {}).setdefault(rarest[1], []).append(indexed.rule)
+        self.hashes = [(*_ends(path), table) for path, table in hashes.items()]
         self.bitset = _Bitset(others) if others else None
 
     def lookup(self, payload: Mapping[str, object]) -> list[R]:
         found: list[R] = []
-        for path, table in self.hashes.items():
-            value = _get(payload, path)
-            if value is not _MISSING and not isinstance(value, list | dict):
-                found.extend(table.get(hash_key(value), ()))
+        for name, rest, table in self.hashes:
+            value = payload.get(name, _MISSING)
+            if rest:
+                value = _inner(value, rest)
+            kind = type(value)
+            if kind is bool:
+                value = hash_key(value)
+            elif kind is list or kind is dict:
+                continue
+            rules = table.get(value)
+            if rules is not None:
+                found += rules
         if self.bitset is not None:
             self.bitset.lookup(payload, found)
         return found
+
+
+def _equalities(indexed: IndexedRule[R]) -> list[tuple[Path, object]]:
+    return [
+        (atom.path[1:], hash_key(atom.value)) for atom in _usable(indexed.atoms) if atom.op == "=="
+    ]
 
 
 class RuleIndex(Generic[R]):
@@ -220,24 +240,42 @@ def _usable(atoms: Iterable[Atom]) -> Iterable[Atom]:
 _RESERVED = frozenset({"id", "type", "occurred_at"})
 
 
-def _narrow(
-    fields: dict[Path, dict[int, set[object]]], path: Path, bit: int, values: set[object]
-) -> None:
+def _narrow(fields: _Values, path: Path, bit: int, values: set[object]) -> None:
     """Two equalities of one rule on one field both hold only where they overlap."""
     bits = fields.setdefault(path, {})
     bits[bit] = bits[bit] & values if bit in bits else values
 
 
-def _value_mask(masks: Mapping[object, int], value: object) -> int:
-    if isinstance(value, list):
-        mask = 0
+def _masks(bits: Mapping[int, set[object]]) -> dict[object, int]:
+    """Value -> the rules that it satisfies."""
+    masks: dict[object, int] = {}
+    for bit, values in bits.items():
+        for value in values:
+            masks[value] = masks.get(value, 0) | 1 << bit
+    return masks
+
+
+def _ends(path: Path) -> tuple[str, Path]:
+    """The field of the payload, and the way on from there, which is nearly always empty."""
+    return path[0], path[1:]
+
+
+def _equal_bits(masks: Mapping[object, int], value: object) -> int:
+    kind = type(value)
+    if kind is bool:
+        return masks.get(hash_key(value), 0)
+    # A list or a map equals no constant.
+    return 0 if kind is list or kind is dict else masks.get(value, 0)
+
+
+def _contained_bits(masks: Mapping[object, int], value: object) -> int:
+    """What an element of a list, or a key of a map, satisfies."""
+    bits = 0
+    if isinstance(value, list | dict):
         for element in value:
             if _is_scalar(element):
-                mask |= masks.get(hash_key(element), 0)
-        return mask
-    if value is _MISSING or isinstance(value, dict):
-        return 0
-    return masks.get(hash_key(value), 0)
+                bits |= masks.get(hash_key(element), 0)
+    return bits
 
 
 def _is_scalar(value: object) -> bool:
@@ -246,13 +284,13 @@ def _is_scalar(value: object) -> bool:
 
 def _number(value: object) -> float | None:
     """The value where it can be compared: NaN compares false with everything, so it cannot."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or isnan(value):
-        return None
-    return value
+    kind = type(value)
+    if kind is int:
+        return value  # type: ignore[return-value]
+    return value if kind is float and not isnan(value) else None  # type: ignore[return-value,arg-type]
 
 
-def _get(payload: Mapping[str, object], path: Path) -> object:
-    value: object = payload
+def _inner(value: object, path: Path) -> object:
     for name in path:
         if not isinstance(value, Mapping) or name not in value:
             return _MISSING
