@@ -9,12 +9,10 @@ from rich.progress import Progress
 from shopflow.bench import cel as cel_bench
 from shopflow.bench import match as match_bench
 from shopflow.cli.main import CLEAN, FINDINGS
+from shopflow.cli.reading import FORMAT
 
 _rounds = click.option(
     "--rounds", type=click.IntRange(1, 1000), default=7, show_default=True, help="Take the median."
-)
-_format = click.option(
-    "--format", "style", type=click.Choice(["text", "json"]), default="text", help="Of the report."
 )
 
 
@@ -25,7 +23,7 @@ def bench() -> None:
 
 @bench.command
 @_rounds
-@_format
+@FORMAT
 @click.pass_context
 def cel(ctx: click.Context, rounds: int, style: str) -> None:
     """Measure conditions beside cel-python's two runners and, where installed, cel-expr-python."""
@@ -37,7 +35,7 @@ def cel(ctx: click.Context, rounds: int, style: str) -> None:
 
 @bench.command
 @_rounds
-@_format
+@FORMAT
 @click.pass_context
 def match(ctx: click.Context, rounds: int, style: str) -> None:
     """Measure finding an event's rules among ten to ten thousand."""

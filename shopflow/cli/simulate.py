@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 from rich.console import Console
 from rich.progress import Progress
 
+from shopflow.cli.reading import FORMAT, PROJECT
 from shopflow.engine import Rulebook
 from shopflow.gitops.outcome import WorkflowTally
 from shopflow.rulebook import load_project
 from shopflow.runtime.ingest import Ingest
-from shopflow.runtime.recorded import Line, lines_of, size_of
-from shopflow.runtime.simulate import Simulation, Until
+from shopflow.runtime.simulate import Line, Simulation, Until, in_pages
 from shopflow.runtime.simulate import simulate as replay
-
-#: The bar moves once in so many events.
-EVERY = 100
+from shopflow.runtime.sources import Source, open_sources
 
 
 def _until(ctx: click.Context, param: click.Parameter, text: str) -> Until | datetime:
@@ -37,12 +36,7 @@ def _until(ctx: click.Context, param: click.Parameter, text: str) -> Until | dat
 
 
 @click.command
-@click.argument(
-    "events",
-    nargs=-1,
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
-)
+@click.argument("events", nargs=-1, required=True)
 @click.option(
     "--until",
     metavar="end|drain|TIME",
@@ -53,21 +47,15 @@ def _until(ctx: click.Context, param: click.Parameter, text: str) -> Until | dat
 )
 @click.option(
     "--sends",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    type=click.File("wb", lazy=False),
     help="Write a line of JSON for each message to this file.",
 )
-@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text")
-@click.option(
-    "--project",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=Path(),
-    show_default="here",
-    help="The folder of shopflow.yaml.",
-)
+@FORMAT
+@PROJECT
 def simulate(
-    events: tuple[Path, ...],
+    events: tuple[str, ...],
     until: Until | datetime,
-    sends: Path | None,
+    sends: BinaryIO | None,
     style: str,
     project: Path,
 ) -> None:
@@ -75,36 +63,33 @@ def simulate(
 
     EVENTS are JSONL files, plain or gzipped, read one after the other; - is standard input.
     """
+    sources = open_sources(events)
     loaded = load_project(project, strict=False).require()
     result = replay(
         Rulebook(loaded.ruleset),
         Ingest(loaded.events.schemas, event_clock=True),
-        _read(events),
+        _read(sources, events),
         until=until,
         partitions=loaded.project.partitions,
     )
     if sends is not None:
-        with sends.open("wb") as file:
-            file.writelines(result.sends())
+        sends.writelines(result.sends())
     if style == "json":
         click.echo(json.dumps(result.as_json(), indent=2))
     else:
         _tell(result)
 
 
-def _read(paths: tuple[Path, ...]) -> Iterator[Line]:
-    """The lines of all files, with a bar on a terminal that shows how far it is."""
-    total = sum(map(size_of, paths))
+def _read(sources: Sequence[Source], names: Sequence[str]) -> Iterator[Line]:
+    """The lines of all sources, with a bar on a terminal that shows how far it is."""
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("simulating", total=total or None)
-        done = 0
-        for path in paths:
-            for number, line in enumerate(lines_of(path)):
-                yield line
-                if number % EVERY == 0:
-                    bar.update(task, completed=done + line.read)
-            done += size_of(path)
+        task = bar.add_task("simulating", total=None)
+        for source, name in zip(sources, names, strict=True):
+            for lines in in_pages(source, name):
+                read = [each.progress for each in sources]
+                bar.update(task, completed=sum(r[0] for r in read), total=sum(r[1] for r in read))
+                yield from lines
 
 
 def _tell(result: Simulation) -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from shopflow.cli.main import CLEAN, FINDINGS, USAGE
+from shopflow.cli.reading import PROJECT
 from shopflow.errors import RulesInvalid
 from shopflow.gitops.expecting import Result, judge
 from shopflow.gitops.rehearsal import Stage
@@ -48,14 +49,15 @@ def _pattern(
     callback=_pattern,
     help="Only tests whose place and name contain this.",
 )
-@click.option("--format", "style", type=click.Choice(list(_FORMATS)), default="text")
 @click.option(
-    "--project",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=Path(),
-    show_default="here",
-    help="The folder of shopflow.yaml.",
+    "--format",
+    "style",
+    type=click.Choice(list(_FORMATS)),
+    default="text",
+    show_default=True,
+    help="For people, for programs, or for CI servers.",
 )
+@PROJECT
 @click.pass_context
 def test(
     ctx: click.Context,

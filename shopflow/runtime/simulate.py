@@ -1,16 +1,18 @@
 """Replaying recorded events in memory: what the rules would have sent, with nothing leaving.
 
-The events are the clock. Reading the files is `recorded`'s, deciding the engine's; this is the
-order of things, and what it came to.
+The events are the clock. Reading the files is `sources`'s, deciding the engine's; this is the order
+of things, and what it came to.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from time import sleep
+from typing import NamedTuple
 
 import orjson
 
@@ -20,11 +22,24 @@ from shopflow.engine import Rulebook
 from shopflow.gitops.outcome import Tally
 from shopflow.gitops.virtual import FOREVER, VirtualShop
 from shopflow.runtime.ingest import BadReason, Ingest, Refused, routing_id
-from shopflow.runtime.recorded import Line
+from shopflow.runtime.sources import Source
 from shopflow.store.tally import partition_of
 
 #: Refused inputs whose place is told.
 MAX_TOLD = 20
+
+
+#: Lines that are read at once.
+PAGE = 500
+#: Seconds to wait for more of a source that has nothing just now.
+PAUSE = 0.02
+
+
+class Line(NamedTuple):
+    """One event as it was recorded, and where."""
+
+    raw: bytes
+    place: str
 
 
 class Until(StrEnum):
@@ -75,6 +90,28 @@ class Simulation:
         """A line a message, in order of time."""
         for message in sorted(self.tally.messages, key=_by_time):
             yield orjson.dumps(_send(message), option=orjson.OPT_UTC_Z) + b"\n"
+
+
+def in_pages(source: Source, name: str) -> Iterator[list[Line]]:
+    """All lines of a source from its beginning, and where they stand in what `name` calls it.
+
+    Raises:
+        SettingsError: It cannot be read to its end.
+    """
+    source.start("")
+    try:
+        while not source.at_end:
+            entries = source.read(PAGE)
+            if not entries and not source.at_end:
+                sleep(PAUSE)
+            yield [Line(entry.raw, _place(name, entry.position)) for entry in entries]
+    finally:
+        source.close()
+
+
+def _place(name: str, position: str) -> str:
+    """A position of a file is offset, line and mark."""
+    return f"{name}:{position.split(':')[1]}" if position else name
 
 
 def simulate(
