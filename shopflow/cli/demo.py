@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shlex
 import sys
 from pathlib import Path
@@ -11,9 +12,17 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from shopflow.cli.reading import FORMAT
 from shopflow.cli.run import progress_bar, run_until_stopped
 from shopflow.demo.run import Files, Shown, play, shipped_rules, write_month
-from shopflow.report.status import entered, messages_line, reasons_line, totals_line, under
+from shopflow.report.status import (
+    as_json,
+    entered,
+    messages_line,
+    reasons_line,
+    totals_line,
+    under,
+)
 from shopflow.runtime.process import Taken
 
 #: Columns of the summary in a file or a pipe.
@@ -36,15 +45,20 @@ WIDE = 140
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Rules to play instead of the shipped ones.",
 )
-def demo(customers: int, days: int, seed: int, out: Path, project: Path | None) -> None:
+@FORMAT
+def demo(customers: int, days: int, seed: int, out: Path, project: Path | None, style: str) -> None:
     """Play a simulated month of a shop through the rules, sending every mail to a local sink."""
     rules = project or shipped_rules()
     files = Files(folder=out)
     files.clear()
     count = write_month(files.events, customers=customers, days=days, seed=seed)
-    click.echo(f"{customers:,} customers, {days} days: {count:,} events in {files.events}")
+    if style == "text":
+        click.echo(f"{customers:,} customers, {days} days: {count:,} events in {files.events}")
     with progress_bar() as show:
         shown = asyncio.run(play(rules, files, drive=run_until_stopped, on_progress=show))
+    if style == "json":
+        click.echo(json.dumps({**as_json(shown.status), "mails": shown.arrived}, indent=2))
+        return
     _tell(shown)
     _next(files, rules, shown.customer)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import click
 
-from shopflow.cli.reading import PROJECT
-from shopflow.cli.run import progress_bar, run_until_stopped, tell_totals
+from shopflow.cli.reading import FORMAT, PROJECT
+from shopflow.cli.run import as_json, as_text, progress_bar, run_until_stopped
 from shopflow.runtime.app import open_app
 from shopflow.runtime.embedded import Embedded
 from shopflow.runtime.sources import open_sources
@@ -21,8 +22,9 @@ def events() -> None:
 
 @events.command(name="import")
 @click.argument("files", nargs=-1, required=True)
+@FORMAT
 @PROJECT
-def import_files(files: tuple[str, ...], project: Path) -> None:
+def import_files(files: tuple[str, ...], style: str, project: Path) -> None:
     """Read recorded events into the state, so that traits, segments and timers know the past.
 
     FILES are JSONL files, plain or gzipped; - is standard input. Nothing is delivered meanwhile,
@@ -30,4 +32,5 @@ def import_files(files: tuple[str, ...], project: Path) -> None:
     """
     with open_app(project) as app, progress_bar() as show:
         runner = Embedded(app.parts(deliver=False), sources=open_sources(files), on_progress=show)
-        tell_totals(asyncio.run(run_until_stopped(runner)))
+        totals = asyncio.run(run_until_stopped(runner))
+    click.echo(json.dumps(as_json(totals), indent=2) if style == "json" else as_text(totals))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -14,7 +15,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from shopflow.cli.reading import PROJECT
+from shopflow.cli.reading import FORMAT, PROJECT
 from shopflow.report.status import messages_line, reasons_line, totals_line
 from shopflow.runtime.app import App, open_app
 from shopflow.runtime.door import Door
@@ -47,13 +48,15 @@ API_KEY = "SHOPFLOW_API_KEY"
     help="With --clock event: stop the clock at the last event, or when no timer is left.",
 )
 @click.option("--follow", is_flag=True, help="Wait for lines that are appended to the files.")
+@FORMAT
 @PROJECT
-def run(
+def run(  # noqa: PLR0917 - click passes each option by name
     files: tuple[str, ...],
     http: str | None,
     clock: str,
     until: str,
     follow: bool,  # noqa: FBT001 - click passes flags by name
+    style: str,
     project: Path,
 ) -> None:
     """Read events, decide, and send: one process, SQLite, nothing else to install.
@@ -68,15 +71,27 @@ def run(
         raise click.UsageError("name a file, - for standard input, or --http HOST:PORT")
     with open_app(project, event_clock=clock == "event") as app:
         totals = _run(app, files, http=http, follow=follow, until=Until(until))
-        tell_totals(totals)
-        click.echo(f"messages: {messages_line(app.store.views.status().messages)}")
+        messages = app.store.views.status().messages
+    if style == "json":
+        left = {str(state): count for state, count in messages.items() if count}
+        click.echo(json.dumps({**as_json(totals), "messages": left}, indent=2))
+    else:
+        click.echo(as_text(totals))
+        click.echo(f"messages: {messages_line(messages)}")
 
 
-def tell_totals(totals: Totals) -> None:
-    """The sums of a run."""
-    click.echo(totals_line({str(each): totals.taken[each] for each in Taken}))
-    if totals.reasons:
-        click.echo(f"  dead letters: {reasons_line(totals.reasons)}")
+def as_text(totals: Totals) -> str:
+    """The sums of a run, as people read them."""
+    line = totals_line({str(each): totals.taken[each] for each in Taken})
+    return f"{line}\n  dead letters: {reasons_line(totals.reasons)}" if totals.reasons else line
+
+
+def as_json(totals: Totals) -> dict[str, object]:
+    """The sums of a run, as plain values."""
+    return {
+        "events": {"in": totals.events, **{str(each): totals.taken[each] for each in Taken}},
+        "dead_letters": dict(totals.reasons),
+    }
 
 
 def _run(

@@ -149,9 +149,7 @@ def _settings(project: Project, sink: Sink, files: Files) -> Mapping[str, object
 
 def _keep_page(sink: Sink, path: Path, sent: Sequence[StoredMessage]) -> str:
     """The page of one mail, kept; returns who got it."""
-    pages = dict(sink.pages())
-    for one in sent:
-        if one.message.id in pages:
-            path.write_text(pages[one.message.id], encoding="utf-8")
-            return one.message.customer_id
-    return ""
+    shown, page = sink.page_of(one.message.id for one in sent)
+    if page:
+        path.write_text(page, encoding="utf-8")
+    return next((one.message.customer_id for one in sent if one.message.id == shown), "")

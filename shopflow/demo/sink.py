@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 #: Mails whose body is kept; of the others only their number.
 KEPT = 20_000
+
+
+_MESSAGE_ID = re.compile(rb"(?im)^message-id:\s*<([^@>]+)@")
 
 
 @dataclass(slots=True)
@@ -41,14 +45,16 @@ class Sink:
             self.mails.append(content)
         return "250 OK"
 
-    def pages(self) -> Iterator[tuple[str, str]]:
-        """The HTML parts of the kept mails that have one, by the id of their message."""
-        for raw in self.mails:
-            mail = message_from_bytes(raw, policy=modern)
+    def page_of(self, wanted: Iterable[str]) -> tuple[str, str]:
+        """The first of these messages whose mail has an HTML part, and the part; both may be ""."""
+        by_id = {found[1].decode(): raw for raw in self.mails if (found := _MESSAGE_ID.search(raw))}
+        for message_id in wanted:
+            mail = message_from_bytes(by_id.get(message_id, b""), policy=modern)
             assert isinstance(mail, EmailMessage)  # noqa: S101 - what this policy makes
             body = mail.get_body(("html",))
             if body is not None:
-                yield str(mail["Message-ID"]).strip("<>").partition("@")[0], body.get_content()
+                return message_id, body.get_content()
+        return "", ""
 
 
 @asynccontextmanager
