@@ -20,14 +20,6 @@ from shopflow.lang.violations import API_VERSION, found, problems_of
 from shopflow.problem import Location, Problem, Severity
 
 
-def kind_of(document: Document) -> str | None:
-    """What the document says it is; None when it does not say, or says something unknown."""
-    if document.root is None:
-        return None
-    node = document.root.get("kind")
-    return node.text if node is not None and node.text in KINDS else None
-
-
 class Soundness(Enum):
     """What of a file the compiler can work on."""
 
@@ -91,7 +83,8 @@ def salvage(document: Document, kind: str, problems: Sequence[Problem]) -> Sound
     One mistake then does not hide what else is wrong in the file.
     """
     root = document.root
-    if root is None or root.kind is not Kind.MAP or root["kind"].text != kind:
+    given = root.get("kind") if root is not None else None
+    if root is None or given is None or given.text != kind:
         return Soundness.LOST
     codes = {problem.code for problem in problems if problem.severity is Severity.ERROR}
     if not codes:

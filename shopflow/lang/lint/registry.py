@@ -20,6 +20,7 @@ CHECKS: tuple[Check, ...] = (
     conditions.secrets_stay_secret,
     conditions.lets_are_used,
     flow.parallel_is_bounded,
+    flow.awaited_events_concern_customers,
     flow.holdout_has_a_purpose,
     triggers.trigger_can_be_indexed,
     sends.template_exists,

@@ -76,4 +76,9 @@ CODES: Mapping[str, Entry] = {
         "step that may not have run",
         "The result of a step is read where not every way passes that step.",
     ),
+    "SF212": error(
+        "event that never comes",
+        "A wait_for, an exit, a goal or a trait sees the customer's own events only; an event "
+        "about a product or a pool is nobody's.",
+    ),
 }
