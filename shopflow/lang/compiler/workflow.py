@@ -222,8 +222,9 @@ def _in_flight(
     longest = longest_path(steps, start, values)
     given = node.get("max_age") if node is not None else None
     max_age = source.length(given, max(MAX_AGE, longest + timedelta(days=30)))
-    if given is not None and longest > max_age:
-        days = longest / timedelta(days=1)
+    least = longest_path(steps, start, values, events_at_once=True)
+    if given is not None and least > max_age:
+        days = least / timedelta(days=1)
         message = f"the longest way takes {days:.0f} days, longer than max_age {given.text}"
         hint = "raise max_age, or shorten the waits: the last step could never be reached"
         source.report("SF205", given, message, hint=hint)
