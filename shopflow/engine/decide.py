@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import assert_never
+from functools import partial
+from typing import NamedTuple, assert_never
 
 from shopflow.domain.customer import Customer, Enrolment, SlotState
-from shopflow.domain.event import MANUAL_START, DeliveryReport, Event, Facts, Input, Merge, Tick
+from shopflow.domain.event import DeliveryReport, Event, Facts, Input, Merge, Tick
+from shopflow.domain.ids import EnrolmentId
 from shopflow.domain.journal import DeadLetter, Decision, Tell
-from shopflow.domain.workflow import EventTrigger, ManualTrigger, WaitFor, Workflow
+from shopflow.domain.workflow import WaitFor, Workflow
 from shopflow.engine import (
     calendar,
     consent,
@@ -19,16 +22,13 @@ from shopflow.engine import (
     merge,
     profile,
     traits,
+    triggers,
     waits,
     walk,
 )
 from shopflow.engine.names import (
-    Names,
-    customer_names,
     event_record,
-    holds,
     note_failure,
-    trigger_names,
 )
 from shopflow.engine.rulebook import Rulebook
 from shopflow.engine.turn import Turn
@@ -118,11 +118,11 @@ def _fire_until(turn: Turn, limit: datetime, *, inclusive: bool, timers_only: bo
         moment = min((each for each in (due, starts) if each is not None), default=None)
         if moment is None or moment > limit or (moment == limit and not inclusive):
             break
+        new: list[entry.Entered] = []
         if starts == moment:
             turn.customer.calendar_at = moment
-            _walk(turn, [new for each in planned for new in calendar.begin(turn, each)])
-        if due == moment:
-            _fire(turn, moment)
+            new = [entered for each in planned for entered in calendar.begin(turn, each)]
+        _carry_out([*_due(turn, moment), *_starts(turn, new)])
         _mark_time(turn, moment)
         _drain(turn)
     else:
@@ -138,21 +138,51 @@ def _next_timer(turn: Turn) -> datetime | None:
     return min(due, default=None)
 
 
-def _fire(turn: Turn, moment: datetime) -> None:
-    """All timers of one instant: held messages first, then enrolments by priority."""
-    for record in [r for r in turn.customer.sent if r.due_at == moment]:
-        delivery.release(turn, record, moment)
+class _Job(NamedTuple):
+    """Something to be carried out in this instant, where there may be slots for a few only."""
+
+    priority: int
+    run: Callable[[], None]
+
+
+def _carry_out(jobs: Iterable[_Job]) -> None:
+    """The highest priority goes first; of equals, in the order given."""
+    for job in sorted(jobs, key=lambda each: -each.priority):
+        job.run()
+
+
+def _due(turn: Turn, moment: datetime) -> Iterable[_Job]:
+    """The timers of this instant: held messages, then enrolments."""
+    for record in turn.customer.sent:
+        if record.due_at == moment and record.message is not None:
+            yield _Job(record.message.priority, partial(delivery.release, turn, record, moment))
     due = [e for e in turn.customer.enrolments.values() if e.due_at == moment]
     for enrolment in sorted(due, key=lambda each: _rank(turn, each)):
-        current = turn.customer.enrolments.get(enrolment.id)
-        if current is None or current.due_at != moment:
-            continue
-        settled = walk.settle_version(turn, current, moment)
-        workflow = walk.workflow_of(turn, settled) if settled is not None else None
-        if settled is None or workflow is None:
-            continue
-        if not exits.on_condition(turn, workflow, settled, moment):
-            walk.resume(turn, workflow, settled, moment)
+        yield _Job(-_rank(turn, enrolment)[0], partial(_resume, turn, enrolment.id, moment))
+
+
+def _resume(turn: Turn, enrolment_id: EnrolmentId, moment: datetime) -> None:
+    enrolment = turn.customer.enrolments.get(enrolment_id)
+    if enrolment is None or enrolment.due_at != moment:
+        return
+    settled = walk.settle_version(turn, enrolment, moment)
+    workflow = walk.workflow_of(turn, settled) if settled is not None else None
+    if settled is None or workflow is None:
+        return
+    if not exits.on_condition(turn, workflow, settled, moment):
+        walk.resume(turn, workflow, settled, moment)
+
+
+def _starts(turn: Turn, new: Iterable[entry.Entered]) -> Iterable[_Job]:
+    """The new enrolments, each to its first wait."""
+    for workflow, enrolment in new:
+        yield _Job(workflow.priority, partial(_start, turn, workflow, enrolment.id))
+
+
+def _start(turn: Turn, workflow: Workflow, enrolment_id: EnrolmentId) -> None:
+    enrolment = turn.customer.enrolments.get(enrolment_id)
+    if enrolment is not None:
+        walk.start(turn, workflow, enrolment)
 
 
 def _rank(turn: Turn, enrolment: Enrolment) -> tuple[int, datetime, int]:
@@ -193,13 +223,9 @@ def _apply(turn: Turn, event: Event) -> None:
     goals.credit(turn, event)
     met = _exits_and_waits(turn, event, consents_changed=consents_changed)
     exits.remember(turn, event)
-    new = _triggers(turn, event)
+    new = triggers.triggered(turn, event)
     new += calendar.from_segments(turn, entered, left, event.occurred_at, event.id)
-    for workflow, enrolment, step in met:
-        current = turn.customer.enrolments.get(enrolment.id)
-        if current is not None:
-            walk.meet(turn, workflow, current, step, event)
-    _walk(turn, new)
+    _carry_out([*met, *_starts(turn, new)])
 
 
 def _fold(turn: Turn, event: Event) -> None:
@@ -220,11 +246,9 @@ def _fold(turn: Turn, event: Event) -> None:
     )
 
 
-def _exits_and_waits(
-    turn: Turn, event: Event, *, consents_changed: bool
-) -> list[tuple[Workflow, Enrolment, WaitFor]]:
-    """End what the event ends; of the rest, those that waited for it, by priority."""
-    met: list[tuple[Workflow, Enrolment, WaitFor]] = []
+def _exits_and_waits(turn: Turn, event: Event, *, consents_changed: bool) -> list[_Job]:
+    """End what the event ends; of the rest, those that waited for it go on."""
+    met: list[_Job] = []
     at = event.occurred_at
     for enrolment in sorted(turn.customer.enrolments.values(), key=lambda e: _rank(turn, e)):
         settled = walk.settle_version(turn, enrolment, at)
@@ -243,78 +267,14 @@ def _exits_and_waits(
             and at >= settled.cursor_at
             and waits.is_met(turn, workflow, settled, step, event)
         ):
-            met.append((workflow, settled, step))
+            go_on = partial(_meet, turn, workflow, settled.id, step, event)
+            met.append(_Job(workflow.priority, go_on))
     return met
 
 
-def _triggers(turn: Turn, event: Event) -> list[entry.Entered]:
-    """Enrol wherever the event starts a workflow."""
-    found = turn.rulebook.index.lookup(event.type, event.data)
-    if not found:
-        return []
-    at = event.occurred_at
-    base = customer_names(turn, at)
-    record = event_record(event)
-    new: list[entry.Entered] = []
-    for workflow in sorted(found, key=lambda each: (-each.priority, each.id)):
-        trigger = workflow.trigger
-        names = trigger_names(turn, workflow, record, at, base)
-        if isinstance(trigger, ManualTrigger):
-            new += _manual(turn, workflow, trigger, event, names)
-        elif isinstance(trigger, EventTrigger) and holds(
-            turn, trigger.when, names, at=at, workflow=workflow
-        ):
-            new += _on_event(turn, workflow, trigger, event, names)
-    return new
-
-
-def _on_event(
-    turn: Turn, workflow: Workflow, trigger: EventTrigger, event: Event, names: Names
-) -> list[entry.Entered]:
-    items: list[object] = [None]
-    if trigger.each is not None:
-        try:
-            listed = trigger.each.evaluate(names)
-        except EvaluationError as error:
-            note_failure(turn, trigger.each, error, at=event.occurred_at, workflow=workflow)
-            return []
-        items = listed if isinstance(listed, list) else []
-    new: list[entry.Entered] = []
-    for number, item in enumerate(items):
-        enrolment = entry.enter(
-            turn,
-            workflow,
-            {**names, "item": item},
-            {**event.data, "type": event.type},
-            event.occurred_at,
-            cause=event.id,
-            event=event,
-            item=item,
-            default_key=str(number) if trigger.each is not None else "",
-        )
-        if enrolment is not None:
-            new.append((workflow, enrolment))
-    return new
-
-
-def _manual(
-    turn: Turn, workflow: Workflow, trigger: ManualTrigger, event: Event, names: Names
-) -> list[entry.Entered]:
-    if event.type != MANUAL_START or event.data.get("workflow") != workflow.id:
-        return []
-    given = event.data.get("data")
-    payload = given if isinstance(given, dict) else {}
-    names = {**names, "trigger": payload}
-    at = event.occurred_at
-    if not holds(turn, trigger.when, names, at=at, workflow=workflow):
-        return []
-    enrolment = entry.enter(turn, workflow, names, payload, at, cause=event.id, event=event)
-    return [(workflow, enrolment)] if enrolment is not None else []
-
-
-def _walk(turn: Turn, new: list[entry.Entered]) -> None:
-    """Walk the new enrolments to their first wait, by priority."""
-    for workflow, enrolment in sorted(new, key=lambda pair: (-pair[0].priority, pair[1].number)):
-        current = turn.customer.enrolments.get(enrolment.id)
-        if current is not None:
-            walk.start(turn, workflow, current)
+def _meet(
+    turn: Turn, workflow: Workflow, enrolment_id: EnrolmentId, step: WaitFor, event: Event
+) -> None:
+    enrolment = turn.customer.enrolments.get(enrolment_id)
+    if enrolment is not None:
+        walk.meet(turn, workflow, enrolment, step, event)

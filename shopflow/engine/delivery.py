@@ -11,8 +11,9 @@ from shopflow.domain.ids import message_id
 from shopflow.domain.journal import Cancel, Kind, Queue, Reason, Requeue
 from shopflow.domain.message import Message
 from shopflow.domain.workflow import Send, Workflow
-from shopflow.engine import caps, consent, gates, profile
-from shopflow.engine.sending import keep_held, send_by, take_slot
+from shopflow.engine import caps, consent, exits, gates, profile, walk
+from shopflow.engine.outgoing import AS_IF_SENT, keep_held, note_sent, take_slot
+from shopflow.engine.sending import send_by
 from shopflow.engine.turn import Turn
 
 #: The channel's word for an address that does not exist.
@@ -24,6 +25,7 @@ def report(turn: Turn, told: DeliveryReport) -> None:
     message = told.message
     record = _record(turn, message)
     if record is None and not turn.facts.event_clock:
+        _called_back(turn, told)
         return
     match told.outcome:
         case Outcome.ACCEPTED:
@@ -50,12 +52,31 @@ def report(turn: Turn, told: DeliveryReport) -> None:
 def release(turn: Turn, record: SentRecord, due: datetime) -> None:
     """The hold of a message that had left its step is over: it passes the gates again."""
     message = record.message
-    turn.customer.sent = tuple(r for r in turn.customer.sent if r is not record)
-    if message is None:
+    if message is None or record not in turn.customer.sent:
         return
+    turn.customer.sent = tuple(r for r in turn.customer.sent if r is not record)
     moved = replace(message, cursor_at=due)
     channels = (moved.channel, *moved.fallbacks)
     _try_channels(turn, moved, channels, due, queued=record.queued)
+    enrolment = turn.customer.enrolments.get(message.enrolment_id)
+    workflow = _workflow(turn, message)
+    if enrolment is not None and workflow is not None:
+        walk.complete(turn, workflow, enrolment, due)
+
+
+def _called_back(turn: Turn, told: DeliveryReport) -> None:
+    """Word of a message whose enrolment is gone: if it has left all the same, it counts."""
+    message = told.message
+    match told.outcome:
+        case Outcome.ACCEPTED | Outcome.UNCERTAIN:
+            take_slot(turn, message)
+            _accept(turn, _record(turn, message), told.at)
+            _note(turn, message, Kind.DELIVERY, told.outcome, told.at)
+        case Outcome.RETURNED:
+            turn.effects.append(Cancel(message_id=message.id, reason=Reason.EXITED))
+        case Outcome.FAILED | Outcome.DROPPED:
+            # It did not leave, which is what calling it back was for.
+            return
 
 
 def _record(turn: Turn, message: Message) -> SentRecord | None:
@@ -63,7 +84,7 @@ def _record(turn: Turn, message: Message) -> SentRecord | None:
 
 
 def _accept(turn: Turn, record: SentRecord | None, at: datetime) -> None:
-    if record is None or record.state is SlotState.ACCEPTED:
+    if record is None or (record.accepted_at is not None and turn.facts.event_clock):
         return
     counted = caps.counts_for_caps(record.message_class, turn.rulebook.ruleset.caps)
     settled = replace(record, state=SlotState.ACCEPTED, accepted_at=at)
@@ -82,13 +103,13 @@ def _try_channels(
 
     `queued` tells that its row may be in the outbox, where it is let go or called back.
     """
-    workflow = turn.rulebook.workflow(message.digest)
+    workflow = _workflow(turn, message)
     step = workflow.steps.get(message.step) if workflow is not None else None
     if workflow is None or not isinstance(step, Send):
         _give_up(turn, message, Reason.EXITED, at, queued=queued)
         return
-    if turn.clock(at) - message.cursor_at > step.max_lateness:
-        _give_up(turn, message, Reason.STALE, at, queued=queued)
+    if forbidden := _forbidden(turn, workflow, step, message, at):
+        _give_up(turn, message, forbidden, at, queued=queued)
         return
     reason: str = Reason.FAILED
     for position, channel in enumerate(channels):
@@ -99,7 +120,7 @@ def _try_channels(
             channel,
             at,
             held_since=message.decided_at,
-            holdout=False,
+            holdout=_held_out(turn, workflow, message),
         )
         rest = channels[position + 1 :]
         same = channel == message.channel and queued
@@ -118,6 +139,38 @@ def _try_channels(
         if verdict.kind is not gates.Kind.SKIP:
             break
     _give_up(turn, message, reason, at, queued=queued)
+    enrolment = turn.customer.enrolments.get(message.enrolment_id)
+    if enrolment is not None and reason in AS_IF_SENT:
+        note_sent(turn, workflow, enrolment, step.id, message.channel, at=at, outcome=reason)
+
+
+def _workflow(turn: Turn, message: Message) -> Workflow | None:
+    """The version that the message was decided on; the live one where that is no longer kept."""
+    return turn.rulebook.workflow(message.digest) or turn.rulebook.current(message.workflow)
+
+
+def _forbidden(
+    turn: Turn, workflow: Workflow, step: Send, message: Message, at: datetime
+) -> str | None:
+    """What keeps the message back over any channel."""
+    enrolment = turn.customer.enrolments.get(message.enrolment_id)
+    if enrolment is not None:
+        if exits.on_condition(turn, workflow, enrolment, at):
+            return Reason.EXITED
+        verdict = gates.judge_step(turn, workflow, enrolment, step, at)
+        if verdict.kind is not gates.Kind.ALLOW:
+            return verdict.reason
+    elif gates.is_resting(turn, workflow):
+        return Reason.PAUSED
+    is_late = turn.clock(at) - message.cursor_at > step.max_lateness
+    return Reason.STALE if is_late else None
+
+
+def _held_out(turn: Turn, workflow: Workflow, message: Message) -> bool:
+    enrolment = turn.customer.enrolments.get(message.enrolment_id)
+    if enrolment is not None:
+        return enrolment.holdout
+    return gates.held_out(workflow, turn.customer.id)
 
 
 def _over(turn: Turn, message: Message, channel: str, rest: tuple[str, ...]) -> Message:
@@ -145,6 +198,9 @@ def _let_go(
     take_slot(turn, due)
     if not same:
         _note(turn, due, Kind.QUEUED, "", at, workflow)
+    enrolment = turn.customer.enrolments.get(due.enrolment_id)
+    if enrolment is not None:
+        note_sent(turn, workflow, enrolment, due.step, due.channel, at=at)
 
 
 def _give_up(turn: Turn, message: Message, reason: str, at: datetime, *, queued: bool) -> None:
@@ -161,7 +217,7 @@ def _note(
     at: datetime,
     workflow: Workflow | None = None,
 ) -> None:
-    workflow = workflow or turn.rulebook.workflow(message.digest)
+    workflow = workflow or _workflow(turn, message)
     turn.journal(
         kind,
         at,

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from shopflow.domain.customer import Enrolment, Mark
 from shopflow.domain.event import Event
 from shopflow.domain.expression import Expression
-from shopflow.domain.ids import EventId, StepId, enrolment_id, fraction
+from shopflow.domain.ids import EventId, StepId, enrolment_id
 from shopflow.domain.journal import EndReason, Kind, Refusal
 from shopflow.domain.workflow import Reentry, Since, Wait, Workflow
-from shopflow.engine import exits
+from shopflow.engine import exits, gates
 from shopflow.engine.ending import call_back
 from shopflow.engine.goals import watch_goal
 from shopflow.engine.names import Names, note_failure, plain
@@ -76,7 +76,7 @@ def enter(
             item=item,
             step=None,
             cursor_at=at,
-            holdout=fraction(f"holdout/{workflow.id}", turn.customer.id) < workflow.holdout,
+            holdout=gates.held_out(workflow, turn.customer.id),
             number=turn.started,
         )
     )
@@ -93,7 +93,7 @@ def enter(
     if exits.left_already(turn, workflow, enrolment, turn.customer.recent):
         return None
     if workflow.goal is not None and workflow.goal.since is Since.ENTRY:
-        watch_goal(turn, workflow, enrolment, None, None)
+        watch_goal(turn, workflow, enrolment, None, None, at)
     return enrolment
 
 

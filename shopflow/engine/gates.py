@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from shopflow.domain.customer import Enrolment
+from shopflow.domain.ids import CustomerId, fraction
 from shopflow.domain.journal import Reason
 from shopflow.domain.policy import IfCapped, MessageClass
 from shopflow.domain.workflow import Exit, Send, Status, Workflow
@@ -18,6 +19,9 @@ from shopflow.engine import caps, consent, quiet, zones
 from shopflow.engine.names import Names, enrolment_names, holds, note_failure, seen, truth_of
 from shopflow.engine.turn import Turn
 from shopflow.errors import EvaluationError
+
+#: Classes that everybody gets: what the contract owes, and what only our own tools see.
+_NEVER_HELD_OUT = frozenset({MessageClass.SERVICE, MessageClass.INTERNAL})
 
 #: The longest that holds may keep one send back.
 MAX_HOLD = timedelta(hours=72)
@@ -54,15 +58,25 @@ def judge_step(
 ) -> Verdict:
     """The gates that do not depend on the channel: exited, paused, stale, guard."""
     now = turn.clock(at)
-    current = turn.rulebook.current(workflow.id)
     names = enrolment_names(turn, workflow, enrolment, now)
     if exited(turn, workflow, enrolment, names, at) is not None:
         return Verdict(kind=Kind.DROP, reason=Reason.EXITED)
-    if current is not None and current.status is Status.PAUSED:
+    if is_resting(turn, workflow):
         return Verdict(kind=Kind.DROP, reason=Reason.PAUSED)
     if now - at > step.max_lateness:
         return Verdict(kind=Kind.DROP, reason=Reason.STALE)
     return _guard(turn, workflow, enrolment, step, names, at)
+
+
+def is_resting(turn: Turn, workflow: Workflow) -> bool:
+    """True when the workflow, as it is live now, sends nothing: paused, or taken back to draft."""
+    current = turn.rulebook.current(workflow.id)
+    return current is not None and current.status in (Status.PAUSED, Status.DRAFT)
+
+
+def held_out(workflow: Workflow, customer: CustomerId) -> bool:
+    """True when the customer is of those that the workflow never sends to, to be compared with."""
+    return fraction(f"holdout/{workflow.id}", customer) < workflow.holdout
 
 
 def _guard(
@@ -129,7 +143,7 @@ def judge_channel(
     full = caps.full(turn, candidate, now)
     if full is not None:
         return _capped(full, at, held_since)
-    if holdout and message_class is not MessageClass.SERVICE:
+    if holdout and message_class not in _NEVER_HELD_OUT:
         return Verdict(kind=Kind.DROP, reason=Reason.HOLDOUT)
     current = turn.rulebook.current(workflow.id) or workflow
     if current.status is Status.SHADOW:
@@ -147,6 +161,11 @@ def _capped(full: caps.Full, at: datetime, held_since: datetime | None) -> Verdi
         case IfCapped.DEFER:
             held = _hold(Reason.CAPPED, full.free_at, at, held_since)
             return Verdict(kind=held.kind, reason=held.reason, until=held.until, values=values)
+
+
+def is_too_long(verdict: Verdict) -> bool:
+    """True when the send would be held, if only the hold were shorter."""
+    return verdict.kind is Kind.DROP and verdict.reason == Reason.STALE
 
 
 def _hold(reason: Reason, until: datetime, at: datetime, held_since: datetime | None) -> Verdict:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from shopflow.domain.customer import Enrolment, GoalWatch
 from shopflow.domain.event import Event
 from shopflow.domain.ids import StepId
@@ -13,13 +15,18 @@ from shopflow.errors import EvaluationError
 
 
 def watch_goal(
-    turn: Turn, workflow: Workflow, enrolment: Enrolment, step: StepId | None, channel: str | None
+    turn: Turn,
+    workflow: Workflow,
+    enrolment: Enrolment,
+    step: StepId | None,
+    channel: str | None,
+    at: datetime,
 ) -> None:
     """From here on, wait for the workflow's goal; a later send starts the time anew."""
     goal = workflow.goal
     if goal is None:
         return
-    since = enrolment.entered_at if goal.since is Since.ENTRY else enrolment.cursor_at
+    since = enrolment.entered_at if goal.since is Since.ENTRY else at
     watch = GoalWatch(
         enrolment_id=enrolment.id,
         workflow=workflow.id,

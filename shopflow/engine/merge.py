@@ -25,7 +25,7 @@ def identified(turn: Turn, event: Event) -> bool:
     if not isinstance(target, str):
         return False
     to = CustomerId(target)
-    value = _without_waiting(turn).freeze(None)
+    value = _without_waiting(turn, event.occurred_at).freeze(None)
     turn.effects.append(Tell(to=to, input=Merge(customer=value, at=event.occurred_at)))
     turn.effects.append(Tell(to=to, input=addressed(event, to)))
     turn.customer = Draft(Customer(id=turn.customer.id, alias_of=to))
@@ -38,13 +38,16 @@ def addressed(event: Event, to: CustomerId) -> Event:
     return replace(event, customer_id=to, anonymous_id=None, data=data)
 
 
-def _without_waiting(turn: Turn) -> Draft:
+def _without_waiting(turn: Turn, at: datetime) -> Draft:
     """The draft with everything called back that the outbox still holds in the old name."""
     waiting = [r for r in turn.customer.sent if r.state is not SlotState.ACCEPTED]
     turn.effects.extend(
         Cancel(message_id=record.message_id, reason=EndReason.MERGED) for record in waiting
     )
     turn.customer.sent = tuple(r for r in turn.customer.sent if r not in waiting)
+    at_their_end = [e for e in turn.customer.enrolments.values() if e.due_at is None]
+    for enrolment in at_their_end:
+        end(turn, turn.rulebook.workflow(enrolment.digest), enrolment, EndReason.MERGED, at)
     return turn.customer
 
 

@@ -8,20 +8,16 @@ from datetime import datetime
 
 from shopflow.domain.customer import (
     Enrolment,
-    Mark,
-    SentRecord,
-    SlotState,
-    StepResult,
 )
 from shopflow.domain.ids import StepId, message_id
-from shopflow.domain.journal import EndReason, Kind, Queue, Reason
+from shopflow.domain.journal import EndReason, Kind, Reason
 from shopflow.domain.message import Message
 from shopflow.domain.policy import MessageClass
 from shopflow.domain.workflow import Send, SendMode, Workflow
-from shopflow.engine import caps, consent, gates, quiet, zones
-from shopflow.engine.goals import watch_goal
+from shopflow.engine import consent, gates, quiet, zones
 from shopflow.engine.moves import End, Go, Move, Stay
 from shopflow.engine.names import enrolment_names, note_failure, plain
+from shopflow.engine.outgoing import AS_IF_SENT, keep_held, note_sent, queue
 from shopflow.engine.turn import Turn
 from shopflow.errors import EvaluationError
 
@@ -57,7 +53,7 @@ def _send_first(turn: Turn, workflow: Workflow, enrolment: Enrolment, step: Send
             held.append((channel, verdict))
         elif verdict.kind is gates.Kind.HOLD:
             return _hold(turn, workflow, enrolment, step, channel, verdict)
-        elif verdict.kind is gates.Kind.SKIP:
+        elif verdict.kind is gates.Kind.SKIP or (step.skip_held and gates.is_too_long(verdict)):
             refused.append((channel, verdict))
         else:
             return _dropped(turn, workflow, enrolment, step, channel, verdict)
@@ -90,6 +86,10 @@ def _send_each(turn: Turn, workflow: Workflow, enrolment: Enrolment, step: Send)
             drop(turn, workflow, enrolment, step.id, verdict, channel)
             if verdict.kind is gates.Kind.END:
                 return End(EndReason.CAPPED)
+            if verdict.reason in AS_IF_SENT:
+                enrolment = note_sent(
+                    turn, workflow, enrolment, step.id, channel, outcome=verdict.reason
+                )
             outcome = outcome or verdict.reason
     return Go(step.next, outcome=outcome)
 
@@ -158,10 +158,8 @@ def _dropped(
     drop(turn, workflow, enrolment, step.id, verdict, channel)
     if verdict.kind is gates.Kind.END:
         return End(EndReason.CAPPED)
-    if verdict.reason in (Reason.HOLDOUT, Reason.SHADOW):
-        # Treated as sent in all but name, so that those who are compared took the same way.
-        turn.put(enrolment, sent=True)
-        watch_goal(turn, workflow, turn.customer.enrolments[enrolment.id], step.id, channel)
+    if verdict.reason in AS_IF_SENT:
+        note_sent(turn, workflow, enrolment, step.id, channel, outcome=verdict.reason)
     return Go(step.next, outcome=verdict.reason)
 
 
@@ -248,92 +246,3 @@ def send_by(
         ruleset.quiet_windows, channel, message_class, turn.clock(at), where
     )
     return limit if silence is None else min(limit, silence)
-
-
-def queue(turn: Turn, workflow: Workflow, enrolment: Enrolment, message: Message) -> Enrolment:
-    """Put the message into the outbox and take its slot, in one go."""
-    at = message.cursor_at
-    now = message.decided_at
-    turn.effects.append(Queue(message=message))
-    turn.journal(Kind.QUEUED, at, workflow, enrolment, step=message.step, channel=message.channel)
-    take_slot(turn, message)
-    mark_sent(turn, workflow, enrolment.key, now)
-    result = StepResult(outcome="sent", at=at, sent_at=now, channel=message.channel)
-    enrolment = turn.put(enrolment, sent=True, results={**enrolment.results, message.step: result})
-    watch_goal(turn, workflow, enrolment, message.step, message.channel)
-    return enrolment
-
-
-def take_slot(turn: Turn, message: Message) -> None:
-    """Remember the send: reserved, or accepted at once where the clock follows the events."""
-    done = turn.facts.event_clock
-    counted = caps.counts_for_caps(message.message_class, turn.rulebook.ruleset.caps)
-    if done and not counted:
-        return
-    record = SentRecord(
-        message_id=message.id,
-        enrolment_id=message.enrolment_id,
-        workflow=message.workflow,
-        step=message.step,
-        channel=message.channel,
-        purpose=message.purpose,
-        message_class=message.message_class,
-        tags=message.tags,
-        decided_at=message.decided_at,
-        state=SlotState.ACCEPTED if done else SlotState.RESERVED,
-        accepted_at=message.decided_at if done else None,
-    )
-    kept = tuple(r for r in turn.customer.sent if r.message_id != message.id)
-    turn.customer.sent = (*kept, record)
-
-
-def keep_held(
-    turn: Turn,
-    workflow: Workflow,
-    message: Message,
-    verdict: gates.Verdict,
-    at: datetime,
-    *,
-    queued: bool = False,
-) -> None:
-    """Keep a message that has left its step until its hold ends; it takes no slot meanwhile."""
-    enrolment = turn.customer.enrolments.get(message.enrolment_id)
-    turn.journal(
-        Kind.HELD,
-        at,
-        workflow,
-        enrolment,
-        step=message.step,
-        channel=message.channel,
-        reason=verdict.reason,
-        values={**(verdict.values or {}), "until": plain(verdict.until)},
-    )
-    record = SentRecord(
-        message_id=message.id,
-        enrolment_id=message.enrolment_id,
-        workflow=message.workflow,
-        step=message.step,
-        channel=message.channel,
-        purpose=message.purpose,
-        message_class=message.message_class,
-        tags=message.tags,
-        decided_at=at,
-        state=SlotState.HELD,
-        due_at=verdict.until,
-        message=message,
-        queued=queued,
-    )
-    kept = tuple(r for r in turn.customer.sent if r.message_id != message.id)
-    turn.customer.sent = (*kept, record)
-
-
-def mark_sent(turn: Turn, workflow: Workflow, key: str, at: datetime) -> None:
-    """Move the cooldown: it counts from the workflow's last message to this customer."""
-    marks = dict(turn.customer.marks)
-    for name in (None, key):
-        mark = marks.get((workflow.id, name))
-        if mark is not None:
-            marks[workflow.id, name] = replace(mark, last_message_at=at, used_at=at)
-        elif name is None:
-            marks[workflow.id, None] = Mark(entered_at=at, last_message_at=at, used_at=at)
-    turn.customer.marks = marks

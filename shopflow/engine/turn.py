@@ -18,6 +18,7 @@ from shopflow.domain.customer import (
     Mark,
     RecentEvent,
     SentRecord,
+    SlotState,
     SuppressionScope,
 )
 from shopflow.domain.event import Event, Facts
@@ -140,6 +141,13 @@ class Turn:
                 event_id=event.id if event else None,
                 values=values or {},
             )
+        )
+
+    def on_hold(self, enrolment: EnrolmentId) -> bool:
+        """True when a message that has left its step waits for the end of its hold."""
+        return any(
+            record.enrolment_id == enrolment and record.state is SlotState.HELD
+            for record in self.customer.sent
         )
 
     def put(self, enrolment: Enrolment, **changes: object) -> Enrolment:

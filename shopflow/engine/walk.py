@@ -29,6 +29,7 @@ from shopflow.engine import changes, waits
 from shopflow.engine.ending import end
 from shopflow.engine.moves import End, Go, Move, Stay
 from shopflow.engine.names import Names, enrolment_names, holds, note_failure, seen
+from shopflow.engine.outgoing import AS_IF_SENT
 from shopflow.engine.sending import send
 from shopflow.engine.turn import Turn
 from shopflow.errors import EvaluationError
@@ -129,8 +130,18 @@ def _settle(turn: Turn, workflow: Workflow, enrolment: Enrolment, move: Move) ->
         case End(outcome=outcome, by=by):
             end(turn, workflow, enrolment, outcome, at, by=by)
         case Go():
-            # What it queued last goes out: reaching the end is no reason to call it back.
-            end(turn, workflow, enrolment, EndReason.COMPLETED, at, cancel=False)
+            complete(turn, workflow, turn.put(enrolment, due_at=None), at)
+
+
+def complete(turn: Turn, workflow: Workflow, enrolment: Enrolment, at: datetime) -> None:
+    """At its end an enrolment is over, unless a message of it is on hold: exits still count."""
+    if enrolment.due_at is None and not turn.on_hold(enrolment.id):
+        # What it queued last goes out: reaching the end is no reason to call it back.
+        end(turn, workflow, enrolment, EndReason.COMPLETED, at, cancel=False)
+
+
+#: Outcomes of a send whose result says more already.
+_NOTED = AS_IF_SENT | {"sent"}
 
 
 def _note(
@@ -139,7 +150,7 @@ def _note(
     """Remember a step's outcome where it has one; the journal tells ways that were chosen."""
     if not isinstance(move, Go) or not move.outcome:
         return enrolment
-    if not (isinstance(step, Send) and move.outcome == "sent"):
+    if not (isinstance(step, Send) and move.outcome in _NOTED):
         result = StepResult(outcome=move.outcome, at=enrolment.cursor_at)
         enrolment = turn.put(enrolment, results={**enrolment.results, step.id: result})
     if not isinstance(step, Send):
@@ -247,7 +258,11 @@ def _come_round(
         others = {name: count for name, count in enrolment.visits.items() if name != step.id}
         turn.put(enrolment, visits=others)
         return Go(step.next)
-    return Stay(enrolment.cursor_at + waits.length(step.every, names))
+    pause = waits.length(step.every, names)
+    if not pause:
+        # A timer would be due now, and miss the next event of this very instant.
+        return _begin_round(turn, workflow, enrolment, step)
+    return Stay(enrolment.cursor_at + pause)
 
 
 def _begin_round(turn: Turn, workflow: Workflow, enrolment: Enrolment, step: Repeat) -> Move:

@@ -1,0 +1,82 @@
+"""What an event starts: the workflows that the index finds, asked one by one."""
+
+from __future__ import annotations
+
+from shopflow.domain.event import MANUAL_START, Event
+from shopflow.domain.workflow import EventTrigger, ManualTrigger, Workflow
+from shopflow.engine import entry
+from shopflow.engine.names import (
+    Names,
+    customer_names,
+    event_record,
+    holds,
+    note_failure,
+    trigger_names,
+)
+from shopflow.engine.turn import Turn
+from shopflow.errors import EvaluationError
+
+
+def triggered(turn: Turn, event: Event) -> list[entry.Entered]:
+    """Enrol wherever the event starts a workflow."""
+    found = turn.rulebook.index.lookup(event.type, event.data)
+    if not found:
+        return []
+    at = event.occurred_at
+    base = customer_names(turn, at)
+    record = event_record(event)
+    new: list[entry.Entered] = []
+    for workflow in sorted(found, key=lambda each: (-each.priority, each.id)):
+        trigger = workflow.trigger
+        names = trigger_names(turn, workflow, record, at, base)
+        if isinstance(trigger, ManualTrigger):
+            new += _manual(turn, workflow, trigger, event, names)
+        elif isinstance(trigger, EventTrigger) and holds(
+            turn, trigger.when, names, at=at, workflow=workflow
+        ):
+            new += _on_event(turn, workflow, trigger, event, names)
+    return new
+
+
+def _on_event(
+    turn: Turn, workflow: Workflow, trigger: EventTrigger, event: Event, names: Names
+) -> list[entry.Entered]:
+    items: list[object] = [None]
+    if trigger.each is not None:
+        try:
+            listed = trigger.each.evaluate(names)
+        except EvaluationError as error:
+            note_failure(turn, trigger.each, error, at=event.occurred_at, workflow=workflow)
+            return []
+        items = listed if isinstance(listed, list) else []
+    new: list[entry.Entered] = []
+    for number, item in enumerate(items):
+        enrolment = entry.enter(
+            turn,
+            workflow,
+            {**names, "item": item},
+            {**event.data, "type": event.type},
+            event.occurred_at,
+            cause=event.id,
+            event=event,
+            item=item,
+            default_key=str(number) if trigger.each is not None else "",
+        )
+        if enrolment is not None:
+            new.append((workflow, enrolment))
+    return new
+
+
+def _manual(
+    turn: Turn, workflow: Workflow, trigger: ManualTrigger, event: Event, names: Names
+) -> list[entry.Entered]:
+    if event.type != MANUAL_START or event.data.get("workflow") != workflow.id:
+        return []
+    given = event.data.get("data")
+    payload = given if isinstance(given, dict) else {}
+    names = {**names, "trigger": payload}
+    at = event.occurred_at
+    if not holds(turn, trigger.when, names, at=at, workflow=workflow):
+        return []
+    enrolment = entry.enter(turn, workflow, names, payload, at, cause=event.id, event=event)
+    return [(workflow, enrolment)] if enrolment is not None else []
