@@ -60,6 +60,8 @@ class Delivery:
     #: The same after a restart, so that what a killed process held is known at once.
     owner: str
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    #: Channels that repeat what was begun and never answered.
+    resend: frozenset[str] = frozenset()
 
 
 class Lane:
@@ -81,11 +83,8 @@ class Lane:
 
     def recover(self) -> Recovered:
         """What this lane had in its hands is taken back; for where the store is called."""
-        resend = self._carrier.on_uncertain is OnUncertain.RESEND
         return self._store.outbox.recover(
-            now=self._delivery.clock(),
-            resend=[self._carrier.name] if resend else [],
-            owner=self._owner,
+            now=self._delivery.clock(), resend=self._delivery.resend, owner=self._owner
         )
 
     def wake(self) -> None:
@@ -221,6 +220,8 @@ class Deliverer:
 
     def __init__(self, carriers: Mapping[str, Carrier], delivery: Delivery) -> None:
         self.clock = delivery.clock
+        resend = (one.name for one in carriers.values() if one.on_uncertain is OnUncertain.RESEND)
+        delivery = replace(delivery, resend=frozenset(resend))
         self._lanes = [Lane(carrier, delivery) for carrier in carriers.values()]
 
     @property

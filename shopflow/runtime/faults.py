@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
@@ -33,6 +34,20 @@ def halved(
             return [set_aside(items[0], e)]
     middle = len(items) // 2
     return halved(items[:middle], do, set_aside) + halved(items[middle:], do, set_aside)
+
+
+class Complaints:
+    """Tells of each fault once: one mistake may hit every event of a type."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._told: set[tuple[str, str]] = set()
+
+    def tell(self, what: str, place: str) -> None:
+        """What happened and where; the same again is only counted, in the dead letters."""
+        if (what, place) not in self._told:
+            self._told.add((what, place))
+            self._log.error("%s: %s (told once, each is kept with its reason)", what, place)
 
 
 def raise_unless_fault_of_item(error: Exception) -> None:

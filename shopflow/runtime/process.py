@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from shopflow.domain.event import Event
-from shopflow.runtime.faults import halved, place_of, raise_unless_fault_of_item
+from shopflow.runtime.faults import Complaints, halved, place_of, raise_unless_fault_of_item
 from shopflow.runtime.ingest import Accepted, BadReason, Ingest, Refused, as_sent, routing_id
 from shopflow.runtime.workset import Rules, Workset, failure
 from shopflow.store.protocol import Batch, Store
@@ -70,6 +70,7 @@ class Processor:
         self._store = store
         self._rules = rules
         self._ingest = ingest
+        self._complaints = Complaints(log)
         #: Time of the newest event accepted here; where the events are the clock, it is the time.
         self.read_to: datetime | None = None
 
@@ -141,7 +142,7 @@ class Processor:
         result = read.result
         event = result.event if isinstance(result, Accepted) else None
         detail = place_of(error)
-        log.error("an input could not be decided and was set aside: %s", detail)
+        self._complaints.tell("an input could not be decided and was set aside", detail)
         with self._store.transaction(stream.name, stream.epoch) as batch:
             self._dead(batch, event, detail, now)
             batch.advance(read.entry.position)
@@ -165,10 +166,10 @@ class Processor:
     def _drop_heard(self, error: Exception, now: datetime) -> None:
         with self._store.transaction() as batch:
             for to, given in batch.take_inbox(limit=1):
-                detail = f"{place_of(error)}, for word in a customer's inbox"
-                log.error("a %s could not be decided: %s", type(given).__name__, detail)
+                place, kind = place_of(error), type(given).__name__
+                self._complaints.tell(f"a {kind} in an inbox could not be decided", place)
                 if isinstance(given, Event):
-                    self._dead(batch, given, detail, now)
+                    self._dead(batch, given, f"{place}, in a customer's inbox", now)
                 else:
                     batch.journal([failure(to, now, error)])
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from shopflow.domain.customer import Customer
 from shopflow.domain.event import Tick
 from shopflow.domain.ids import CustomerId
-from shopflow.runtime.faults import halved, place_of
+from shopflow.runtime.faults import Complaints, halved, place_of
 from shopflow.runtime.workset import Rules, Workset, failure
 from shopflow.store.protocol import Store
 
@@ -30,6 +30,7 @@ class Timers:
     def __init__(self, store: Store, rules: Rules) -> None:
         self._store = store
         self._rules = rules
+        self._complaints = Complaints(log)
 
     def tick(self, at: datetime) -> int:
         """Every timer due by then has fired; returns how many customers had one."""
@@ -93,18 +94,19 @@ class Timers:
         return fired
 
     def _postponing(self, at: datetime) -> _Postponing:
-        return _Postponing(self._store, at)
+        return _Postponing(self._store, at, self._complaints)
 
 
 class _Postponing:
     """Puts a customer whose timer raised aside for an hour."""
 
-    def __init__(self, store: Store, at: datetime) -> None:
+    def __init__(self, store: Store, at: datetime, complaints: Complaints) -> None:
         self._store = store
         self._at = at
+        self._complaints = complaints
 
     def __call__(self, customer_id: CustomerId, error: Exception) -> int:
-        log.error("a timer could not be decided and waits an hour: %s", place_of(error))
+        self._complaints.tell("a timer could not be decided and waits an hour", place_of(error))
         with self._store.transaction() as batch:
             batch.journal([failure(customer_id, self._at, error)])
             found = batch.load([customer_id]).values()

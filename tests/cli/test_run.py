@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import time
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -198,3 +199,42 @@ def test_events_over_http_are_on_disk_when_they_are_answered(sink, tmp_path):
     told = CliRunner().invoke(main, ["status", "--format", "json", "--project", str(tmp_path)])
     found = json.loads(told.stdout)
     assert found["events"] == {"in": 5, "accepted": 2, "duplicate": 2, "dead_letter": 1}
+
+
+def test_who_is_under_way_stays_on_the_version_they_started_on(shop, tmp_path):
+    path = write_events(tmp_path / "events.jsonl", [who("anna"), an_event(1, "anna")])
+    replay = ("run", str(path), "--clock", "event")
+    shop(*replay)
+    rule = tmp_path / "rules/workflows/later.yaml"
+    text = rule.read_text().replace("version: 1", "version: 2").replace("wait: 20m", "wait: 5h")
+    rule.write_text(text)
+    shop(*replay, "--until", "drain")
+    told = json.loads(
+        shop("explain", "customer", "anna", "--workflow", "later", "--format", "json")
+    )
+    (queued,) = [line for line in told["timeline"] if line["kind"] == "queued"]
+    assert (queued["version"], queued["at"]) == (1, "2026-03-01T10:20:00+00:00")
+
+
+def test_what_is_appended_is_followed_until_it_is_told_to_stop(sink, tmp_path):
+    a_project(tmp_path, sink.port)
+    path = write_events(tmp_path / "events.jsonl", [who("anna", now(minutes=2))])
+    process = start(tmp_path, "run", str(path), "--follow")
+    try:
+        event = json.dumps(an_event(1, "anna", at=now(minutes=1)))
+        with path.open("a") as file:
+            file.write(event[:20])
+            file.flush()
+            time.sleep(0.5)
+            file.write(event[20:] + "\n")
+        deadline = time.monotonic() + 30
+        while not sink.arrivals and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.terminate()
+        out, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 0
+    assert "2 events in: 2 accepted" in out
+    assert sink.counts.total() == 1
