@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -63,15 +64,18 @@ def simulate(
 
     EVENTS are JSONL files, plain or gzipped, read one after the other; - is standard input.
     """
-    sources = open_sources(events)
     loaded = load_project(project, strict=False).require()
-    result = replay(
-        Rulebook(loaded.ruleset),
-        Ingest(loaded.events.schemas, event_clock=True),
-        _read(sources, events),
-        until=until,
-        partitions=loaded.project.partitions,
-    )
+    with ExitStack() as opened:
+        sources = open_sources(events)
+        for source in sources:
+            opened.callback(source.close)
+        result = replay(
+            Rulebook(loaded.ruleset),
+            Ingest(loaded.events.schemas, event_clock=True),
+            _read(sources, events),
+            until=until,
+            partitions=loaded.project.partitions,
+        )
     if sends is not None:
         sends.writelines(result.sends())
     if style == "json":
@@ -88,7 +92,9 @@ def _read(sources: Sequence[Source], names: Sequence[str]) -> Iterator[Line]:
         for source, name in zip(sources, names, strict=True):
             for lines in in_pages(source, name):
                 read = [each.progress for each in sources]
-                bar.update(task, completed=sum(r[0] for r in read), total=sum(r[1] for r in read))
+                bar.update(
+                    task, completed=sum(r[0] for r in read), total=sum(r[1] for r in read) or None
+                )
                 yield from lines
 
 

@@ -99,14 +99,11 @@ def in_pages(source: Source, name: str) -> Iterator[list[Line]]:
         SettingsError: It cannot be read to its end.
     """
     source.start("")
-    try:
-        while not source.at_end:
-            entries = source.read(PAGE)
-            if not entries and not source.at_end:
-                sleep(PAUSE)
-            yield [Line(entry.raw, _place(name, entry.position)) for entry in entries]
-    finally:
-        source.close()
+    while not source.at_end:
+        entries = source.read(PAGE)
+        if not entries and not source.at_end:
+            sleep(PAUSE)
+        yield [Line(entry.raw, _place(name, entry.position)) for entry in entries]
 
 
 def _place(name: str, position: str) -> str:
