@@ -92,7 +92,8 @@ def _equal(ours: object, wanted: object) -> bool:
 
 
 def kept_fields(step: WaitFor, event: Event) -> Mapping[str, object]:
-    """The payload fields of the event that later steps read as `steps.<id>.event`."""
+    """What later steps read of the event as `steps.<id>.event`: payload fields, id and type."""
+    record = {**event.data, "id": event.id, "type": event.type}
     if step.keep is None:
-        return dict(event.data)
-    return {name: value for name, value in event.data.items() if name in step.keep}
+        return record
+    return {name: value for name, value in record.items() if name in step.keep}

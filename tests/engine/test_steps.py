@@ -151,13 +151,19 @@ def test_an_event_at_the_instant_of_the_time_out_still_counts():
 def test_what_the_awaited_event_said_can_be_read_later():
     thanks = a_send(
         "thanks",
-        variables={"amount": cel("steps.paid.event.amount"), "how": cel("steps.paid.outcome")},
+        variables={
+            "amount": cel("steps.paid.event.amount"),
+            "what": cel("steps.paid.event.type"),
+            "how": cel("steps.paid.outcome"),
+        },
     )
-    life = Life(workflow(wait_for(keep=frozenset({"amount"})), thanks, a_send("remind")))
+    kept = frozenset({"amount", "type"})
+    life = Life(workflow(wait_for(keep=kept), thanks, a_send("remind")))
     life.event(order_id="o1")
     life.event("payment.received", HOUR, order_id="o1", amount=12.5, iban="secret")
     [queued] = life.of(Queue)
     assert queued.message.variables["amount"] == 12.5
+    assert queued.message.variables["what"] == "payment.received"
     assert queued.message.variables["how"] == "matched"
 
 
@@ -185,6 +191,17 @@ def test_repeat_goes_round_with_a_pause_and_each_message_is_one_of_its_own():
     life.tick(30 * DAY)
     assert sends(life) == [(0 * DAY, "ask"), (3 * DAY, "ask"), (6 * DAY, "ask"), (6 * DAY, "last")]
     assert len({q.message.id for q in life.of(Queue)}) == 4
+
+
+def test_repeat_without_a_pause_misses_no_event_of_the_same_instant():
+    repeat = Repeat(id="chase", next=None, body="paid", every=cel("duration('0s')"), limit=3)
+    awaited = wait_for(then="thanks", otherwise="chase")
+    life = Life(workflow(repeat, awaited, a_send("thanks", "chase")))
+    life.event(order_id="o1")
+    life.event("payment.received", HOUR, order_id="o1")
+    life.event("payment.received", HOUR, order_id="o1")
+    assert sends(life) == [(HOUR, "thanks"), (HOUR, "thanks")]
+    assert len({queued.message.id for queued in life.of(Queue)}) == 2
 
 
 def test_repeat_stops_when_its_condition_no_longer_holds():
