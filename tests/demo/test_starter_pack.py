@@ -8,17 +8,53 @@ from functools import cache
 from pathlib import Path
 
 import orjson
+import pytest
 
 from shopflow.demo.shop import simulate_shop
 from shopflow.domain.event import Facts
 from shopflow.domain.journal import Effect, JournalEntry, Kind, Queue
+from shopflow.domain.workflow import Send
 from shopflow.engine import Rulebook
+from shopflow.gitops.rehearsal import Stage
+from shopflow.gitops.scenario import read_scenarios
 from shopflow.gitops.virtual import VirtualShop
+from shopflow.lang.templates import TemplateSet
 from shopflow.rulebook import LoadedProject, load_project
 from shopflow.runtime.ingest import Accepted, Ingest
 
 ROOT = Path(__file__).parents[2]
 START = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+#: What starts them does not happen in the simulated month, or not within it.
+NOT_IN_THE_MONTH = frozenset(
+    {
+        "account-closed",
+        "backorder",
+        "birthday",
+        "child-birthday",
+        "email-change",
+        "invoice-unpaid",
+        "password-changed",
+        "password-reset",
+        "return-missing-info",
+        "return-status",
+    }
+)
+
+
+class InBothLanguages:
+    """Templates that are written in French and in English whenever one of the two is asked for."""
+
+    def __init__(self, templates: TemplateSet) -> None:
+        self._templates = templates
+
+    def render(self, name, channel, locale, values):
+        written = {one: self._templates.render(name, channel, one, values) for one in ("fr", "en")}
+        for parts in written.values():
+            assert 1 <= len(parts["subject"]) <= 60
+            assert "http" in parts["html"]
+        return written[locale]
 
 
 @cache
@@ -49,9 +85,22 @@ def test_the_shipped_project_has_no_problem_at_all():
     assert project().problems == ()
 
 
-def test_each_workflow_sends():
-    sent = Counter(each.message.workflow for each in effects() if isinstance(each, Queue))
-    assert set(sent) == set(project().ruleset.workflows)
+def test_each_workflow_sends_whose_events_the_month_has():
+    sent = {each.message.workflow for each in effects() if isinstance(each, Queue)}
+    assert sent == set(project().ruleset.workflows) - NOT_IN_THE_MONTH
+
+
+@pytest.mark.parametrize("workflow", sorted(project().ruleset.workflows))
+def test_each_send_leaves_in_the_tests_of_its_workflow_and_is_written_in_both_languages(workflow):
+    loaded = project()
+    documents = [one for one in loaded.tests if one.root["workflow"].text == workflow]
+    stage = Stage(loaded.ruleset, InBothLanguages(loaded.templates))
+    rehearsals = [stage.rehearse(one) for one in read_scenarios(documents, loaded.ruleset)]
+    sent = {step for one in rehearsals for step, _ in one.rendered}
+    steps = loaded.ruleset.workflows[workflow].steps
+    assert sent == {name for name, step in steps.items() if isinstance(step, Send)}
+    # A condition or a template that fails is told in words.
+    assert [note for one in rehearsals for note in one.notes if "failed:" in note] == []
 
 
 def test_no_condition_and_no_value_fails():
