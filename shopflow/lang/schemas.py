@@ -80,13 +80,3 @@ def shipped_events() -> EventCatalogue:
         name = path.name.removesuffix(EVENT_SUFFIX)
         found[name] = json.loads(path.read_text(encoding="utf-8"))
     return EventCatalogue(found)
-
-
-def resolve(schema: Schema, part: Schema) -> Schema:
-    """A part of a schema with its `$ref` followed; words beside the reference count too."""
-    while isinstance(target := part.get("$ref"), str) and target.startswith("#/"):
-        found: Any = schema
-        for step in target[2:].split("/"):
-            found = found[step]
-        part = {**found, **{key: value for key, value in part.items() if key != "$ref"}}
-    return part

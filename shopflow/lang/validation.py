@@ -72,7 +72,7 @@ def validate(document: Document, kind: str) -> list[Problem]:
     if not quick_check(kind).is_valid(root.data):
         schema = schema_of(kind)
         for error in Draft202012Validator(schema).iter_errors(root.data):
-            problems += problems_of(document, root, error, schema)
+            problems += problems_of(document, root, error)
     said = {problem.location for problem in problems}
     return [*problems, *(each for each in _misread(document, root) if each.location not in said)]
 

@@ -10,7 +10,6 @@ from jsonschema.exceptions import ValidationError
 from shopflow.lang.compiler.shape import KINDS as KINDS_OF_STEP
 from shopflow.lang.document import Document
 from shopflow.lang.names import did_you_mean, listing, nearest
-from shopflow.lang.schemas import resolve
 from shopflow.lang.tree import Kind, Node
 from shopflow.problem import Problem
 
@@ -29,15 +28,11 @@ _WORDS = {
 _MISSING_CODES = {"owner": "SF011", "purpose": "SF401", "clock": "SF705", "expect": "SF705"}
 
 
-def problems_of(
-    document: Document, root: Node, error: ValidationError, schema: Mapping[str, Any]
-) -> Iterator[Problem]:
+def problems_of(document: Document, root: Node, error: ValidationError) -> Iterator[Problem]:
     """The violation as one problem, or several where it names several keys."""
     path = list(error.absolute_path)
     node = root.at(path)
-    own: Mapping[str, Any] = (
-        resolve(schema, error.schema) if isinstance(error.schema, Mapping) else {}
-    )
+    own: Mapping[str, Any] = error.schema if isinstance(error.schema, Mapping) else {}
     where = _where(path)
     report = _REPORTS.get(str(error.validator), _otherwise)
     yield from report(document, node, where, own, error)

@@ -52,8 +52,7 @@ def _purpose(setting: Setting, name: str, node: Node) -> Purpose:
     channels: dict[str, ChannelConsent] = {}
     if "channels" in node:
         for channel, each in node["channels"].pairs():
-            if channel not in setting.context.channels:
-                setting.check_channel(node["channels"].key(channel))
+            setting.check_policy_channel(node["channels"].key(channel))
             channels[channel] = _channel_consent(setting.source, each)
     return Purpose(
         id=name,
@@ -161,8 +160,7 @@ def _holidays(source: Source, node: Node) -> PublicHolidays | None:
 
 def _check_selection(setting: Setting, node: Node) -> None:
     for item in node["channels"].items if "channels" in node else ():
-        if item.text not in setting.context.channels:
-            setting.check_channel(item)
+        setting.check_policy_channel(item)
     for item in node["purposes"].items if "purposes" in node else ():
         setting.check_purpose(item)
 

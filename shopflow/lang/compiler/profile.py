@@ -34,6 +34,7 @@ PROFILE_EVENT = "customer.updated"
 #: A trait's value before the first event; the others are not there until then.
 _ALWAYS_THERE = frozenset({Aggregate.COUNT, Aggregate.SUM, Aggregate.COLLECT})
 
+_SUMMABLE = frozenset({TypeKind.INT, TypeKind.DOUBLE, TypeKind.DYN})
 _TYPES: Mapping[TraitType, Type] = {
     TraitType.STRING: STRING,
     TraitType.INTEGER: INT,
@@ -113,6 +114,8 @@ def _trait(source: Source, name: str, node: Node, types: EventTypes) -> tuple[Tr
     aggregate = next(each for each in Aggregate if each.value in node and _is_aggregate(node, each))
     value = None if aggregate is Aggregate.COUNT else source.cel(node[aggregate.value], scope)
     value_type = INT if value is None else type_of(value, scope)
+    if aggregate is Aggregate.SUM and value_type.kind not in _SUMMABLE:
+        source.report("SF104", node["sum"], f"a sum adds numbers, this is {value_type}")
     if aggregate is Aggregate.COLLECT and value_type.kind is not TypeKind.LIST:
         value_type = list_of(value_type)
     kind = _KINDS.get(value_type.kind, TraitType.ANY)

@@ -11,7 +11,7 @@ from shopflow.lang.compiler.context import Context, type_of_value
 from shopflow.lang.compiler.path import Passed
 from shopflow.lang.compiler.scope import Scope
 from shopflow.lang.compiler.source import Source
-from shopflow.lang.names import did_you_mean
+from shopflow.lang.names import did_you_mean, nearest
 from shopflow.lang.tree import Node
 
 
@@ -93,6 +93,14 @@ class Setting:
             message = f"the channel '{node.text}' is not set up in shopflow.yaml"
             hint = f"add `{node.text}` under channels"
             self.source.report("SF313", node, message, hint=hint)
+
+    def check_policy_channel(self, node: Node) -> None:
+        """Reports a channel of a policy that looks like a slip.
+
+        A policy may speak of channels that are not installed yet: consent comes before sending.
+        """
+        if node.text not in self.context.channels and nearest(node.text, self.context.channels):
+            self.check_channel(node)
 
     def check_covered(self, purpose: str, channel: Node) -> None:
         """Reports a channel on which nobody can have agreed to the purpose."""
