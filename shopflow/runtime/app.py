@@ -72,7 +72,7 @@ class App:
             store=self.store,
             processor=Processor(self.store, rules, ingest),
             timers=Timers(self.store, rules),
-            deliverer=self._deliverer(write, retry) if deliver else None,
+            deliverer=self.deliverer(write, retry=retry) if deliver else None,
             write=write,
             event_clock=self.event_clock,
         )
@@ -105,8 +105,17 @@ class App:
             retained[digest] = replace(workflow, digest=digest)
         return with_retained(self.loaded.ruleset, retained)
 
-    def _deliverer(self, write: StoreThread, retry: RetryPolicy | None) -> Deliverer:
+    def deliverer(
+        self,
+        write: StoreThread,
+        *,
+        owner: str = "embedded",
+        channel: str | None = None,
+        retry: RetryPolicy | None = None,
+    ) -> Deliverer:
+        """Delivers on all channels, or on one, as this owner."""
         project = self.project
+        carriers = carriers_of(project)
         envelopes = Envelopes(
             ruleset=self.loaded.ruleset,
             templates=self.loaded.templates,
@@ -127,10 +136,10 @@ class App:
             envelopes=envelopes,
             write=write,
             clock=replay_clock if self.event_clock else wall_clock,
-            owner="embedded",
+            owner=owner,
             retry=retry or RetryPolicy(),
         )
-        return Deliverer(carriers_of(project), delivery)
+        return Deliverer(carriers if channel is None else {channel: carriers[channel]}, delivery)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -49,6 +50,8 @@ class Entry(NamedTuple):
 
     raw: bytes
     position: str = ""
+    #: None: it has just been received.
+    received_at: datetime | None = None
 
 
 class Stream(NamedTuple):
@@ -56,6 +59,25 @@ class Stream(NamedTuple):
 
     name: str
     epoch: int
+    #: The one partition whose events it holds; None: it holds all, and has no reader beside it.
+    partition: int | None = None
+
+    def workset(self, store: Store, batch: Batch, rules: Rules, clock: datetime) -> Workset:
+        """What one transaction of this stream decides: the customers of its partition."""
+        if self.partition is None:
+            return Workset(batch, rules, clock=clock)
+        return Workset(
+            batch, rules, clock=clock, ours=lambda key: store.partition_of(key) == self.partition
+        )
+
+
+#: The stream of whoever decides everything alone.
+ALONE = Stream("", 0)
+
+
+def fenced(store: Store, stream: Stream) -> AbstractContextManager[Batch]:
+    """One batch that commits only while the stream is this reader's; alone there is no fence."""
+    return store.transaction(stream.name, stream.epoch) if stream.name else store.transaction()
 
 
 class _Read(NamedTuple):
@@ -80,23 +102,26 @@ class Processor:
         Raises:
             StoreError: Nothing more can be kept; what was not answered was not taken.
         """
-        reads = [_Read(entry, self._ingest.read(entry.raw, received_at=now)) for entry in entries]
+        reads = [
+            _Read(entry, self._ingest.read(entry.raw, received_at=entry.received_at or now))
+            for entry in entries
+        ]
         return halved(
             reads,
             lambda some: self._transact(stream, some, now),
             lambda one, error: self._set_aside(stream, one, error, now),
         )
 
-    def hear(self, now: datetime) -> int:
-        """Everything in the inbox is decided; returns how many inputs that was."""
+    def hear(self, now: datetime, stream: Stream = ALONE) -> int:
+        """Everything in the inbox of the stream's partition is decided; returns how much it was."""
         heard, limit = 0, PAGE
         while True:
             try:
-                count = self._hear(limit, now)
+                count = self._hear(limit, now, stream)
             except Exception as e:  # noqa: BLE001 - the job boundary: one input may be at fault
                 raise_unless_fault_of_item(e)
                 if limit == 1:
-                    self._drop_heard(e, now)
+                    self._drop_heard(e, now, stream.partition)
                 # The one at fault is found from the front, and there is none behind it to wait.
                 limit = PAGE if limit == 1 else limit // 2
                 continue
@@ -115,7 +140,7 @@ class Processor:
                 for read, answer in zip(reads, answers, strict=True)
                 if isinstance(read.result, Accepted) and answer.taken is Taken.ACCEPTED
             ]
-            work = Workset(batch, self._rules, clock=now)
+            work = stream.workset(self._store, batch, self._rules, now)
             work.load(event.concerns for event in fresh if event.concerns is not None)
             for event in fresh:
                 if event.concerns is not None:
@@ -153,19 +178,19 @@ class Processor:
             detail=detail,
         )
 
-    def _hear(self, limit: int, now: datetime) -> int:
-        with self._store.transaction() as batch:
-            told = batch.take_inbox(limit=limit)
-            work = Workset(batch, self._rules, clock=now)
+    def _hear(self, limit: int, now: datetime, stream: Stream) -> int:
+        with fenced(self._store, stream) as batch:
+            told = batch.take_inbox(limit=limit, partition=stream.partition)
+            work = stream.workset(self._store, batch, self._rules, now)
             work.load(to for to, _ in told)
             for to, given in told:
                 work.decide(to, given)
             work.write()
         return len(told)
 
-    def _drop_heard(self, error: Exception, now: datetime) -> None:
+    def _drop_heard(self, error: Exception, now: datetime, partition: int | None) -> None:
         with self._store.transaction() as batch:
-            for to, given in batch.take_inbox(limit=1):
+            for to, given in batch.take_inbox(limit=1, partition=partition):
                 place, kind = place_of(error), type(given).__name__
                 self._complaints.tell(f"a {kind} in an inbox could not be decided", place)
                 if isinstance(given, Event):

@@ -11,7 +11,8 @@ from shopflow.domain.customer import Customer
 from shopflow.domain.event import Tick
 from shopflow.domain.ids import CustomerId
 from shopflow.runtime.faults import Complaints, halved, place_of
-from shopflow.runtime.workset import Rules, Workset, failure
+from shopflow.runtime.process import ALONE, Stream, fenced
+from shopflow.runtime.workset import Rules, failure
 from shopflow.store.protocol import Store
 
 log = logging.getLogger("shopflow.timers")
@@ -39,35 +40,50 @@ class Timers:
             ticked += sum(halved(page, lambda ids: self._tick(ids, at), self._postponing(at)))
         return ticked
 
-    def tick_page(self, at: datetime) -> bool:
-        """One page of what is due has fired; False when nothing was due."""
-        page = self._due(at, PAGE)
-        halved(page, lambda ids: self._tick(ids, at), self._postponing(at))
+    def tick_page(
+        self, at: datetime, *, stream: Stream = ALONE, clock: datetime | None = None
+    ) -> bool:
+        """One page of what is due has fired; False when nothing was due.
+
+        The clock is later than `at` where the tick has waited in a stream.
+        """
+        page = self._due(at, PAGE, stream.partition)
+        halved(page, lambda ids: self._tick(ids, at, stream, clock), self._postponing(at))
         return bool(page)
 
-    def drain(self) -> Iterator[int]:
+    def drain(self, stream: Stream = ALONE) -> Iterator[int]:
         """Fires every timer that is left, each at its own time; nothing starts by calendar.
 
         Only for streams whose events are the clock. Yields page by page how many timers fired,
         never 0.
         """
+
+        def fire(page: Sequence[CustomerId]) -> list[int]:
+            return self._drain(page, stream)
+
         more = True
         while more:
             more = False
-            waiting = self._due(NEVER, limit=2**31)
+            waiting = self._due(NEVER, 2**31, stream.partition)
             for start in range(0, len(waiting), PAGE):
                 page = waiting[start : start + PAGE]
-                if fired := sum(halved(page, self._drain, self._postponing(NEVER - 2 * POSTPONED))):
+                if fired := sum(halved(page, fire, self._postponing(NEVER - 2 * POSTPONED))):
                     more = True
                     yield fired
 
-    def _due(self, at: datetime, limit: int) -> list[CustomerId]:
+    def _due(self, at: datetime, limit: int, partition: int | None = None) -> list[CustomerId]:
         with self._store.transaction() as batch:
-            return batch.due(at, limit=limit)
+            return batch.due(at, limit=limit, partition=partition)
 
-    def _tick(self, due: Sequence[CustomerId], at: datetime) -> list[int]:
-        with self._store.transaction() as batch:
-            work = Workset(batch, self._rules, clock=at)
+    def _tick(
+        self,
+        due: Sequence[CustomerId],
+        at: datetime,
+        stream: Stream = ALONE,
+        clock: datetime | None = None,
+    ) -> list[int]:
+        with fenced(self._store, stream) as batch:
+            work = stream.workset(self._store, batch, self._rules, clock or at)
             work.load(due)
             for customer_id in due:
                 work.decide(customer_id, Tick(at=at))
@@ -77,11 +93,11 @@ class Timers:
             work.write()
         return [1] * len(due)
 
-    def _drain(self, page: Sequence[CustomerId]) -> list[int]:
+    def _drain(self, page: Sequence[CustomerId], stream: Stream) -> list[int]:
         fired = []
-        with self._store.transaction() as batch:
+        with fenced(self._store, stream) as batch:
             # Each timer is its own clock, so that it does not matter what this one says.
-            work = Workset(batch, self._rules, clock=NEVER)
+            work = stream.workset(self._store, batch, self._rules, NEVER)
             work.load(page)
             for customer_id in page:
                 fired.append(0)

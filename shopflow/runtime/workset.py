@@ -49,10 +49,20 @@ class Workset:
     neither the size of a batch nor where it was cut changes what is decided.
     """
 
-    def __init__(self, batch: Batch, rules: Rules, *, clock: datetime) -> None:
+    def __init__(
+        self,
+        batch: Batch,
+        rules: Rules,
+        *,
+        clock: datetime,
+        ours: Callable[[str], bool] | None = None,
+    ) -> None:
         self._batch = batch
         self._rules = rules
         self._clock = clock
+        #: Whose customers are decided here; the others have a reader of their own, which finds
+        #: what they are told in their inbox. None: all are ours.
+        self._ours = ours
         self._customers: dict[CustomerId, Customer] = {}
         self._changed: dict[CustomerId, None] = {}
         self._told: deque[tuple[CustomerId, Input]] = deque()
@@ -70,7 +80,8 @@ class Workset:
                 return
             self._customers.update(self._batch.load(missing))
             found = (self._customers.get(key) for key in missing)
-            wanted = dict.fromkeys(one.alias_of for one in found if one and one.alias_of)
+            aliased = (one.alias_of for one in found if one and one.alias_of)
+            wanted = dict.fromkeys(key for key in aliased if self._is_ours(key))
 
     def customer(self, customer_id: CustomerId) -> Customer:
         """The customer as it stands now; a new one when there is none."""
@@ -121,11 +132,17 @@ class Workset:
             case Queue() | Requeue() | Cancel():
                 self._outgoing.append(effect)
             case Tell():
-                self._told.append((effect.to, effect.input))
+                if self._is_ours(effect.to):
+                    self._told.append((effect.to, effect.input))
+                else:
+                    self._batch.tell(effect.to, effect.input)
             case LedgerEntry():
                 self._ledger.append(effect)
             case DeadLetter():
                 self._dead.append(effect)
+
+    def _is_ours(self, customer_id: CustomerId) -> bool:
+        return self._ours is None or self._ours(customer_id)
 
     def _write_outgoing(self) -> int:
         """In the order decided: a message may be queued, cancelled and asked for again."""

@@ -40,7 +40,8 @@ class MemoryBatch:
         if self._stream is None:
             raise ValueError("this batch reads no stream, so there is no cursor to move")
         cursor = self._state.cursors[self._stream]
-        moved = replace(cursor, position=position, read_to=read_to or cursor.read_to)
+        later = max(filter(None, (read_to, cursor.read_to)), default=None)
+        moved = replace(cursor, position=position, read_to=later)
         self._state.put(self._state.cursors, self._stream, moved)
 
     def accept_events(self, arrivals: Sequence[Arrival]) -> list[bool]:

@@ -70,6 +70,11 @@ class MemoryViews:
             first = (timer for number in partitions for timer in state.due(number, None, 1))
             return min((at for at, _ in first), default=None)
 
+    def told_partitions(self) -> list[int]:
+        """See `Views`."""
+        with self._state.lock:
+            return [number for number, box in enumerate(self._state.inbox) if box]
+
     def timeline(self, customer_id: CustomerId) -> Timeline:
         """See `Views`."""
         state = self._state

@@ -40,7 +40,7 @@ class Batch(Protocol):
     """One open transaction; leaving its block commits, an exception takes everything back."""
 
     def advance(self, position: str, read_to: datetime | None = None) -> None:
-        """The stream's cursor stands at this position, whose input is of this time."""
+        """The stream's cursor stands at this position; what was read goes up to this time."""
 
     def accept_events(self, arrivals: Sequence[Arrival]) -> list[bool]:
         """Which events are new, in order; False is a duplicate, also of one in the same call.
@@ -179,6 +179,9 @@ class Views(Protocol):
 
     def next_due_at(self, partition: int | None = None) -> datetime | None:
         """The earliest timer of all customers, or earlier."""
+
+    def told_partitions(self) -> list[int]:
+        """The partitions in whose inbox something waits, in order."""
 
     def timeline(self, customer_id: CustomerId) -> Timeline:
         """Events, journal and messages of the customer."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select, update
-from sqlalchemy.sql.functions import coalesce
+from sqlalchemy import ColumnElement, Connection, case, delete, select, update
 
 from shopflow.domain.codec import input_from_json
 from shopflow.domain.customer import Customer
@@ -58,7 +57,7 @@ class SqlBatch:
             self._connection.execute(
                 update(cursors)
                 .where(cursors.c.stream == self._stream)
-                .values(position=position, read_to=coalesce(kept, cursors.c.read_to))
+                .values(position=position, read_to=_later(cursors.c.read_to, kept))
             )
 
     def advance(self, position: str, read_to: datetime | None = None) -> None:
@@ -66,7 +65,7 @@ class SqlBatch:
         if self._stream is None:
             raise ValueError("this batch reads no stream, so there is no cursor to move")
         before = self._position[1] if self._position else None
-        self._position = position, read_to or before
+        self._position = position, max(filter(None, (read_to, before)), default=None)
 
     def accept_events(self, arrivals: Sequence[Arrival]) -> list[bool]:
         """See `Batch`."""
@@ -221,6 +220,12 @@ class SqlBatch:
     def set_occurrence(self, schedule: str, at: datetime) -> None:
         """See `Batch`."""
         self._dialect.insert(self._connection, shapes.SCHEDULES, [(schedule, micros(at))])
+
+
+def _later(kept: ColumnElement[int | None], given: int | None) -> ColumnElement[int | None]:
+    if given is None:
+        return kept
+    return case((kept > given, kept), else_=given)
 
 
 def _key(row: rows.Row) -> tuple[int, str]:

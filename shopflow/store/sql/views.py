@@ -110,6 +110,12 @@ class SqlViews:
             found = connection.execute(statement, {"until": _FOREVER, "most": 1}).first()
         return None if found is None else instant(found[0])
 
+    def told_partitions(self) -> list[int]:
+        """See `Views`."""
+        waiting = select(tables.inbox.c.partition).distinct()
+        with self._database.reading() as connection:
+            return sorted(connection.execute(waiting).scalars())
+
     def timeline(self, customer_id: CustomerId) -> Timeline:
         """See `Views`."""
         journal, messages = tables.journal, tables.messages
