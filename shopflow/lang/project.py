@@ -21,7 +21,7 @@ _REFERENCE = re.compile(
     r"\$\{(?:file:(?P<file>[^}]+)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>:-[^}]*)?)\}"
 )
 #: Settings of a channel that a deployment overrides one by one, not as a whole.
-_MERGED = ("delivery", "sender", "channels")
+_MERGED = ("delivery", "sender", "queue", "channels")
 
 
 class DeliveryMode(StrEnum):
@@ -53,6 +53,16 @@ class SenderIdentity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueueSettings:
+    """The streams and job queues in Redis."""
+
+    #: What every key begins with, so that several installations can share a server.
+    namespace: str = "shopflow"
+    #: Events that may wait in the streams.
+    max_length: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """The settings of one installation; what may hold a secret is not shown by `repr`."""
 
@@ -66,6 +76,7 @@ class Project:
     database: str = field(default=DEFAULT_DATABASE, repr=False)
     #: Empty: one process with everything in it.
     redis: str = field(default="", repr=False)
+    queue: QueueSettings = field(default_factory=QueueSettings)
     partitions: int = DEFAULT_PARTITIONS
     #: Each channel that is used, with its settings.
     channels: Mapping[str, Mapping[str, object]] = field(default_factory=dict, repr=False)
@@ -171,6 +182,7 @@ def project_of(root: Path, settings: Mapping[str, object]) -> Project:
         currency=_text(settings, "currency", "EUR"),
         database=_text(settings, "database", DEFAULT_DATABASE),
         redis=_text(settings, "redis", ""),
+        queue=QueueSettings(**_mapping(settings.get("queue"))),  # type: ignore[arg-type]  # by schema
         partitions=partitions if isinstance(partitions, int) else DEFAULT_PARTITIONS,
         channels={name: _mapping(each) for name, each in channels.items()},
     )
