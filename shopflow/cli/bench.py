@@ -9,7 +9,7 @@ from rich.progress import Progress
 from shopflow.bench import cel as cel_bench
 from shopflow.bench import match as match_bench
 from shopflow.cli.main import CLEAN, FINDINGS
-from shopflow.cli.reading import FORMAT
+from shopflow.cli.options import FORMAT
 
 _rounds = click.option(
     "--rounds", type=click.IntRange(1, 1000), default=7, show_default=True, help="Take the median."

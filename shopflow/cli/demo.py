@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from shopflow.cli.reading import FORMAT
+from shopflow.cli.options import FORMAT
 from shopflow.cli.run import progress_bar, run_until_stopped
 from shopflow.demo.run import Files, Shown, play, shipped_rules, write_month
 from shopflow.report.status import (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from shopflow.cli.reading import FORMAT, PROJECT
+from shopflow.cli.options import FORMAT, PROJECT
 from shopflow.cli.run import as_json, as_text, progress_bar, run_until_stopped
 from shopflow.runtime.app import open_app
 from shopflow.runtime.embedded import Embedded

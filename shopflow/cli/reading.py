@@ -1,4 +1,4 @@
-"""What commands share that only look: the project's settings, its store, their options."""
+"""What commands share that only look: the project's settings and its store."""
 
 from __future__ import annotations
 
@@ -6,29 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import click
-
 from shopflow.lang.project import Project
 from shopflow.rulebook import load_project
 from shopflow.runtime.app import database_url
 from shopflow.store.opening import open_store
 from shopflow.store.protocol import Store
-
-PROJECT = click.option(
-    "--project",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=Path(),
-    show_default="here",
-    help="The folder of shopflow.yaml.",
-)
-FORMAT = click.option(
-    "--format",
-    "style",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="For people or for machines.",
-)
 
 
 @contextmanager

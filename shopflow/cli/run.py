@@ -15,7 +15,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from shopflow.cli.reading import FORMAT, PROJECT
+from shopflow.cli.options import FORMAT, PROJECT
 from shopflow.report.status import messages_line, reasons_line, totals_line
 from shopflow.runtime.app import App, open_app
 from shopflow.runtime.door import Door

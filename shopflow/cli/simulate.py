@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from shopflow.cli.reading import FORMAT, PROJECT
+from shopflow.cli.options import FORMAT, PROJECT
 from shopflow.engine import Rulebook
 from shopflow.gitops.outcome import WorkflowTally
 from shopflow.rulebook import load_project
@@ -66,9 +66,10 @@ def simulate(
     """
     loaded = load_project(project, strict=False).require()
     with ExitStack() as opened:
-        sources = open_sources(events)
-        for source in sources:
-            opened.callback(source.close)
+        sources = []
+        for name in events:
+            sources += open_sources([name])
+            opened.callback(sources[-1].close)
         result = replay(
             Rulebook(loaded.ruleset),
             Ingest(loaded.events.schemas, event_clock=True),

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from shopflow.cli.reading import FORMAT, PROJECT, open_for_reading
+from shopflow.cli.options import FORMAT, PROJECT
+from shopflow.cli.reading import open_for_reading
 from shopflow.report import status as report
 
 

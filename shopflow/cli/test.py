@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from shopflow.cli.main import CLEAN, FINDINGS, USAGE
-from shopflow.cli.reading import PROJECT
+from shopflow.cli.options import PROJECT
 from shopflow.errors import RulesInvalid
 from shopflow.gitops.expecting import Result, judge
 from shopflow.gitops.rehearsal import Stage

@@ -61,7 +61,7 @@ def judge(rehearsal: Rehearsal) -> Result:
         got = [each for each in rehearsal.happened if each.what is what]
         wanted = _wanted(expect, what, got)
         if wanted is None:
-            rows += [Row(at=each.at, expected="", got=line_of(each)) for each in got]
+            rows += [_row(what, None, each, start, asked=False) for each in got]
             continue
         pairs = _aligned(wanted, got, start)
         rows += [_row(what, *pair, start) for pair in pairs]
@@ -138,7 +138,14 @@ def _differing(prefix: str, wanted: Mapping[str, object], got: object) -> Iterat
             yield f"{prefix}{name} {given[name]!r}, expected {value!r}"
 
 
-def _row(what: What, wanted: Json | None, got: Happened | None, start: datetime) -> Row:
+def _row(
+    what: What,
+    wanted: Json | None,
+    got: Happened | None,
+    start: datetime,
+    *,
+    asked: bool = True,
+) -> Row:
     at = got.at if got is not None else None
     if wanted is not None and at is None and "at" in wanted:
         at = start + length_of(wanted["at"])
@@ -147,7 +154,7 @@ def _row(what: What, wanted: Json | None, got: Happened | None, start: datetime)
         expected=_words(what, wanted) if wanted is not None else "",
         got=line_of(got) if got is not None else "",
         values=told(got.values) if got is not None else "",
-        wrong=wanted is None or got is None,
+        wrong=asked and (wanted is None or got is None),
     )
 
 

@@ -259,7 +259,7 @@ class _Performance:
             case Kind.ENTERED:
                 result.entered += 1
             case Kind.REFUSED:
-                result.refused.append(entry.reason)
+                result.refused.append(str(entry.reason))
                 clock = self._scenario.clock_of(entry.at)
                 result.notes.append(f"{clock} the trigger was refused: {entry.reason}")
             case Kind.DROPPED:
@@ -267,7 +267,7 @@ class _Performance:
             case Kind.HELD:
                 self._happened(entry, What.HOLD, step=entry.step, channel=entry.channel)
             case Kind.EXITED:
-                outcome = {"outcome": entry.reason, "by": entry.values.get("by", "")}
+                outcome = {"outcome": str(entry.reason), "by": entry.values.get("by", "")}
                 self._happened(entry, What.END, **outcome)
             case Kind.STEP:
                 step = self._workflow.steps.get(entry.step) if entry.step else None
@@ -283,7 +283,7 @@ class _Performance:
 
     def _happened(self, entry: JournalEntry, what: What, **fields: object) -> None:
         if what is not What.END:
-            fields["reason"] = entry.reason
+            fields["reason"] = str(entry.reason)
         values = {key: value for key, value in entry.values.items() if key not in _INTERNAL}
         self._result.happened.append(Happened(at=entry.at, what=what, fields=fields, values=values))
 
