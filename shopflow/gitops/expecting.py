@@ -59,11 +59,12 @@ def judge(rehearsal: Rehearsal) -> Result:
     problems: list[str] = []
     for what in What:
         got = [each for each in rehearsal.happened if each.what is what]
-        wanted = _wanted(expect, what, got)
+        wanted = _wanted(expect, what)
+        asked = _asked(what, wanted, got, start)
+        rows += [_row(what, None, each, start, asked=False) for each in got if each not in asked]
         if wanted is None:
-            rows += [_row(what, None, each, start, asked=False) for each in got]
             continue
-        pairs = _aligned(wanted, got, start)
+        pairs = _aligned(wanted, asked, start)
         rows += [_row(what, *pair, start) for pair in pairs]
         problems += _differences(what, pairs, start)
     problems += _others(rehearsal)
@@ -77,16 +78,24 @@ def line_of(happened: Happened) -> str:
     return _words(happened.what, happened.fields)
 
 
-def _wanted(expect: Json, what: What, got: list[Happened]) -> list[Json] | None:
+def _wanted(expect: Json, what: What) -> list[Json] | None:
     """What is expected of a kind; None when the test does not say."""
-    for key, kind in LISTS.items():
-        if kind is what:
-            return expect.get(key)
-    if "end" not in expect:
-        return None
-    # How the last one ended; those that ended before it are not asked about.
-    del got[:-1]
-    return [expect["end"]]
+    if what is What.END:
+        return [expect["end"]] if "end" in expect else None
+    return next((expect.get(key) for key, kind in LISTS.items() if kind is what), None)
+
+
+def _asked(
+    what: What, wanted: list[Json] | None, got: list[Happened], start: datetime
+) -> list[Happened]:
+    """The happenings that the test asks about."""
+    if wanted is None:
+        return []
+    if what is not What.END:
+        return got
+    # Of several enrolments one has to end as told; where none does, the last one is shown.
+    fitting = [each for each in got if not _misfits(wanted[0], each, start)]
+    return (fitting or got)[-1:]
 
 
 Pair = tuple[Json | None, Happened | None]

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from shopflow.domain.customer import Customer
 from shopflow.domain.event import Event, Facts
 from shopflow.domain.expression import Expression
-from shopflow.domain.workflow import EventTrigger, Workflow
+from shopflow.domain.trigger import EventTrigger
+from shopflow.domain.workflow import Workflow
 from shopflow.engine import Rulebook
 from shopflow.engine.names import (
     Names,

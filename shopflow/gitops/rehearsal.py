@@ -19,7 +19,8 @@ from shopflow.domain.ids import CustomerId, EventId
 from shopflow.domain.journal import Effect, JournalEntry, Kind, Queue, Requeue
 from shopflow.domain.message import Message
 from shopflow.domain.ruleset import Ruleset
-from shopflow.domain.workflow import Split, Status, Workflow
+from shopflow.domain.step import Split
+from shopflow.domain.workflow import Status, Workflow
 from shopflow.engine import Rulebook
 from shopflow.errors import TemplateError
 from shopflow.gitops.people import make_customer

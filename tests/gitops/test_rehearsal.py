@@ -260,6 +260,14 @@ def test_a_test_hears_of_its_own_workflow_only(problems):
     assert problems(cart({**REMINDED, "entered": 1}), **more) == []
 
 
+def test_of_several_enrolments_one_has_to_end_as_told(problems):
+    events = [FULL, at("1h", ORDER), at("2h", FULL)]
+    for end in ({"at": "1h", "outcome": "converted"}, {"at": "3h", "outcome": "completed"}):
+        assert problems({"events": events, "expect": {"end": end}}) == []
+    wrong = {"events": events, "expect": {"end": {"at": "2h"}}}
+    assert problems(wrong) == ["end: at 3h, expected 2h"]
+
+
 def test_several_customers_and_visitors_take_part(problems):
     events = [
         {**FULL, "customer": "ben"},

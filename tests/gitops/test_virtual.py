@@ -7,7 +7,8 @@ from support.engine import DAY, HOUR, T0, a_ruleset, a_send, a_wait, a_workflow,
 
 from shopflow.domain.event import Facts
 from shopflow.domain.journal import DeadLetter, JournalEntry, Kind, Queue
-from shopflow.domain.workflow import Emit, EventTrigger, Repeat
+from shopflow.domain.step import Emit, Repeat
+from shopflow.domain.trigger import EventTrigger
 from shopflow.engine import Rulebook
 from shopflow.gitops.outcome import Tally
 from shopflow.gitops.virtual import VirtualShop
