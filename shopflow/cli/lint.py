@@ -25,7 +25,14 @@ FORMAT_VERSION = "1.0"
     default=Path(),
     help="The rules repository; here unless given.",
 )
-@click.option("--format", "output", type=click.Choice(["text", "json"]), default="text")
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For people or for machines.",
+)
 @click.option(
     "--fail-level",
     type=click.Choice(["error", "warning"]),
