@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 
@@ -21,9 +22,7 @@ Exit codes are the same everywhere: 0 clean, 1 findings, 2 wrong usage or files 
 
 def tree(command, name, parent=None):
     """The command and all below it, each with the context that its help is made in."""
-    context = click.Context(
-        command, info_name=name, parent=parent, terminal_width=88, max_content_width=88
-    )
+    context = click.Context(command, info_name=name, parent=parent)
     yield context
     if isinstance(command, click.Group):
         for below in command.list_commands(context):
@@ -51,13 +50,41 @@ def test_every_command_and_option_says_what_it_does(contexts):
     assert not silent
 
 
+def described(option, context):
+    """An option as a row of a table."""
+    names = ", ".join([*option.opts, *option.secondary_opts])
+    value = "" if option.is_flag else f" {option.make_metavar(context)}"
+    default = ""
+    if option.show_default is True and not option.is_flag:
+        default = f" Default: `{option.default}`."
+    elif isinstance(option.show_default, str):
+        default = f" Default: {option.show_default}."
+    # Even inside backticks a bar would end the cell.
+    form = f"{names}{value}".replace("|", r"\|")
+    return f"| `{form}` | {' '.join(option.help.split())}{default} |"
+
+
+def chapter(path, context):
+    """What one command says, as Markdown."""
+    command = context.command
+    words = [parameter.make_metavar(context) for parameter in command.params
+             if isinstance(parameter, click.Argument)]  # fmt: skip
+    yield f"\n## {' '.join([path, *words])}\n"
+    for paragraph in inspect.cleandoc(command.help).split("\n\n"):
+        sentences = re.sub(r"(?<=[.:!?]) (?=[A-Z`])", "\n", " ".join(paragraph.split()))
+        yield f"\n{sentences}\n"
+    options = [each for each in command.params if isinstance(each, click.Option)]
+    shown = [described(option, context) for option in options if not option.hidden]
+    if shown:
+        yield "\n| option | what it does |\n|---|---|\n"
+        yield "".join(f"{row}\n" for row in shown)
+
+
 def test_commands_page_is_what_the_commands_say(contexts, golden):
     parts = [HEADER]
     for path, context in contexts.items():
         if path != "shopflow":
-            parts.append(f"\n## {path}\n")
-        help_text = "\n".join(line.rstrip() for line in context.get_help().splitlines())
-        parts.append(f"\n```\n{help_text}\n```\n")
+            parts += chapter(path, context)
     golden(REPO / "docs/commands.md", "".join(parts))
 
 
