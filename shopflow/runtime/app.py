@@ -110,12 +110,11 @@ class App:
         write: StoreThread,
         *,
         owner: str = "embedded",
-        channel: str | None = None,
+        carriers: Mapping[str, Carrier] | None = None,
         retry: RetryPolicy | None = None,
     ) -> Deliverer:
-        """Delivers on all channels, or on one, as this owner."""
+        """Delivers on all channels, or on these, as this owner."""
         project = self.project
-        carriers = carriers_of(project)
         envelopes = Envelopes(
             ruleset=self.loaded.ruleset,
             templates=self.loaded.templates,
@@ -139,7 +138,7 @@ class App:
             owner=owner,
             retry=retry or RetryPolicy(),
         )
-        return Deliverer(carriers if channel is None else {channel: carriers[channel]}, delivery)
+        return Deliverer(carriers_of(project) if carriers is None else carriers, delivery)
 
 
 @contextmanager
