@@ -59,7 +59,14 @@ class PluginError(ShopflowError):
 
 
 class StoreError(ShopflowError):
-    """Raised when the state cannot be read or written."""
+    """Raised when the state cannot be read or written.
+
+    `retryable` says that nothing was kept and that the reason passes by itself.
+    """
+
+    def __init__(self, message: str = "", *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.retryable = retryable
 
 
 class Unstorable(StoreError):  # noqa: N818 - the name is the claim

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from shopflow.domain.codec_making import maker
 from shopflow.domain.codec_parts import (
     Json,
     enrolment_from_json,
@@ -61,6 +62,12 @@ _BASIS = {word.value: word for word in LegalBasis}
 _SCOPE = {word.value: word for word in SuppressionScope}
 _OUTCOME = {word.value: word for word in Outcome}
 
+_customer = maker(Customer)
+_consent = maker(Consent)
+_mark = maker(Mark)
+_recent = maker(RecentEvent)
+_event = maker(Event)
+
 
 def customer_to_state(customer: Customer) -> Json:
     """Everything of the customer but its id and `next_due_at`, which the store keeps beside."""
@@ -111,14 +118,14 @@ def customer_from_state(
     if version != STATE_VERSION:
         state = _upcast(customer_id, state, version)
     get = state.get
-    return Customer(
+    return _customer(
         id=customer_id,
         attributes=get("a", {}),
         tags=frozenset(get("g", ())),
         traits=get("t", {}),
         segments=frozenset(get("s", ())),
         consents={
-            (channel, purpose): Consent(
+            (channel, purpose): _consent(
                 state=_CONSENT_STATE[word],
                 at=_time(at),
                 basis=_BASIS[basis],
@@ -130,7 +137,7 @@ def customer_from_state(
         sent=tuple([sent_from_json(record) for record in get("m", ())]),
         enrolments=tuple([enrolment_from_json(enrolment) for enrolment in get("e", ())]),
         marks={
-            (workflow, key): Mark(
+            (workflow, key): _mark(
                 entered_at=_time(entered),
                 last_message_at=_time(last) if last else None,
                 used_at=_time(used),
@@ -140,7 +147,7 @@ def customer_from_state(
         goals=tuple([goal_from_json(goal) for goal in get("o", ())]),
         recent=tuple(
             [
-                RecentEvent(id=key, type=kind, occurred_at=_time(at), data=data)
+                _recent(id=key, type=kind, occurred_at=_time(at), data=data)
                 for key, kind, at, data in get("r", ())
             ]
         ),
@@ -192,7 +199,7 @@ def input_from_json(json: Json) -> Input:
     """The input of what `input_to_json` gave, once it went through JSON."""
     match json["k"]:
         case "event":
-            return Event(
+            return _event(
                 id=json.get("id", ""),
                 type=json.get("ty", ""),
                 occurred_at=_time(json["at"]),

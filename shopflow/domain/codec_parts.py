@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
+from shopflow.domain.codec_making import maker
 from shopflow.domain.customer import Enrolment, GoalWatch, SentRecord, SlotState, StepResult
 from shopflow.domain.message import Message
 from shopflow.domain.policy import MessageClass
@@ -20,6 +21,12 @@ Json = dict[str, Any]
 _time = datetime.fromisoformat
 _SLOT = {word.value: word for word in SlotState}
 _CLASS = {word.value: word for word in MessageClass}
+
+_message = maker(Message)
+_sent = maker(SentRecord)
+_enrolment = maker(Enrolment)
+_goal = maker(GoalWatch)
+_result = maker(StepResult)
 
 
 def full(json: Json) -> Json:
@@ -65,7 +72,7 @@ def message_to_json(message: Message) -> Json:
 def message_from_json(json: Json) -> Message:
     """The message of what `message_to_json` gave, once it went through JSON."""
     get = json.get
-    return Message(
+    return _message(
         id=get("id", ""),
         customer_id=get("cu", ""),
         enrolment_id=get("en", ""),
@@ -116,7 +123,7 @@ def sent_to_json(record: SentRecord) -> Json:
 def sent_from_json(json: Json) -> SentRecord:
     """The record of what `sent_to_json` gave, once it went through JSON."""
     get = json.get
-    return SentRecord(
+    return _sent(
         message_id=get("id", ""),
         enrolment_id=get("en", ""),
         workflow=get("w", ""),
@@ -165,7 +172,7 @@ def enrolment_to_json(enrolment: Enrolment) -> Json:
 def enrolment_from_json(json: Json) -> Enrolment:
     """The enrolment of what `enrolment_to_json` gave, once it went through JSON."""
     get = json.get
-    return Enrolment(
+    return _enrolment(
         id=get("id", ""),
         workflow=get("w", ""),
         version=get("v", 0),
@@ -211,7 +218,7 @@ def goal_to_json(goal: GoalWatch) -> Json:
 def goal_from_json(json: Json) -> GoalWatch:
     """The watched goal of what `goal_to_json` gave, once it went through JSON."""
     get = json.get
-    return GoalWatch(
+    return _goal(
         enrolment_id=get("en", ""),
         workflow=get("w", ""),
         version=get("v", 0),
@@ -232,7 +239,7 @@ def _result_to_json(result: StepResult) -> list[object]:
 
 def _result_from_json(json: list[Any]) -> StepResult:
     outcome, at, sent_at, channel, event = json
-    return StepResult(
+    return _result(
         outcome=outcome,
         at=_time(at),
         sent_at=_time(sent_at) if sent_at else None,

@@ -33,6 +33,9 @@ from shopflow.store.sql.database import Database
 from shopflow.store.tables import micros
 from shopflow.store.tally import Tally
 
+#: Customers that one statement writes.
+PART = 125
+
 
 class SqlBatch:
     """A `Batch` on an open connection; what it tells and counts is written by `flush`."""
@@ -136,13 +139,15 @@ class SqlBatch:
     def save(self, customers: Iterable[Customer]) -> None:
         """See `Batch`."""
         partition_of = self._database.partition_of
-        kept = {
-            customer.id: rows.customer_row(customer, partition_of(customer.id))
-            for customer in customers
-        }
         # Sorted, so that two writers never wait for each other.
-        ordered = sorted(kept.values(), key=_key)
-        self._dialect.insert(self._connection, shapes.CUSTOMERS, ordered)
+        ordered = sorted(
+            {(partition_of(customer.id), customer.id): customer for customer in customers}.items()
+        )
+        # In parts, so that the database writes one while the next is made here.
+        for start in range(0, len(ordered), PART):
+            part = ordered[start : start + PART]
+            kept = [rows.customer_row(customer, key[0]) for key, customer in part]
+            self._dialect.insert(self._connection, shapes.CUSTOMERS, kept)
 
     def journal(self, entries: Sequence[JournalEntry]) -> None:
         """See `Batch`."""
@@ -226,7 +231,3 @@ def _later(kept: ColumnElement[int | None], given: int | None) -> ColumnElement[
     if given is None:
         return kept
     return case((kept > given, kept), else_=given)
-
-
-def _key(row: rows.Row) -> tuple[int, str]:
-    return row[0], row[1]

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from shopflow.errors import StoreError
+from shopflow.errors import StoreError, Unstorable
 from shopflow.store.sql.dialect import Dialect
 from shopflow.store.tally import partition_of
+
+Given = ParamSpec("Given")
+Outcome = TypeVar("Outcome")
+
+#: How long what passes is waited for, in seconds, before each further attempt.
+PAUSES = (0.05, 0.2, 0.5)
 
 
 class Database:
@@ -46,4 +55,28 @@ def sentences(dialect: Dialect) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, driver) as error:
-        raise StoreError(dialect.explain(error)) from error
+        fault = dialect.fault(error)
+        if fault.of_value:
+            raise Unstorable(fault.says) from error
+        raise StoreError(fault.says, retryable=fault.passing) from error
+
+
+def again(work: Callable[Given, Outcome]) -> Callable[Given, Outcome]:
+    """The work, tried again when what refused it passes.
+
+    For transactions that may as well happen twice: whether the one that was cut off had been
+    committed, nobody can tell.
+    """
+
+    @wraps(work)
+    def tried(*args: Given.args, **kwargs: Given.kwargs) -> Outcome:
+        for pause in PAUSES:
+            try:
+                return work(*args, **kwargs)
+            except StoreError as error:
+                if not error.retryable:
+                    raise
+            time.sleep(pause)
+        return work(*args, **kwargs)
+
+    return tried

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine
 
+from shopflow.store.sql.faults import Fault
 from shopflow.store.sql.shapes import Shape
 
 #: A customer as it is kept: id, next_due_at, state_version, state.
@@ -29,7 +30,10 @@ class Dialect(Protocol):
         """False when opening would make it."""
 
     def insert(self, connection: Connection, shape: Shape, rows: Sequence[tuple[Any, ...]]) -> None:
-        """The rows are in their table, known keys treated as the shape says."""
+        """The rows are in their table, known keys treated as the shape says.
+
+        An error may show at a later statement, or at the commit.
+        """
 
     def insert_new(
         self, connection: Connection, shape: Shape, rows: Sequence[tuple[Any, ...]]
@@ -38,11 +42,12 @@ class Dialect(Protocol):
 
     def customers(
         self, connection: Connection, keys: Sequence[tuple[int, str]], *, to_write: bool
-    ) -> Sequence[CustomerRow]:
+    ) -> Iterable[CustomerRow]:
         """The customers of these keys (partition, id) that exist.
 
-        What is read `to_write` is nobody else's to write before this transaction ends.
+        What is read `to_write`, or found missing, is nobody else's to write before this
+        transaction ends.
         """
 
-    def explain(self, error: Exception) -> str:
-        """What happened and what to do, in a sentence."""
+    def fault(self, error: Exception) -> Fault:
+        """What happened and what to do."""

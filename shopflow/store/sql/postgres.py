@@ -1,17 +1,28 @@
-"""PostgreSQL: many writers, so that partitions can be spread over workers."""
+"""PostgreSQL: many writers, so that partitions can be spread over workers.
+
+The statements that carry most rows go past SQLAlchemy, in a pipeline: while the server works on
+one, the next is made here. Everything else first waits until the pipeline is empty.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
 from functools import lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import URL, Connection, Engine, Text, create_engine
+from sqlalchemy import URL, Connection, Engine, Text, create_engine, event
 
 from shopflow.errors import StoreError
 from shopflow.store.sql.dialect import CustomerRow
+from shopflow.store.sql.faults import Fault, fault_of
 from shopflow.store.sql.shapes import Shape
+
+#: Rows that one statement carries, so that server and client work side by side.
+PART = 125
+#: Seconds until a server that does not answer counts as out of reach.
+CONNECT_TIMEOUT = 10
 
 #: Rows go in as one JSON parameter: a fifth of the client's time that executemany takes.
 _CUSTOMERS = """
@@ -21,27 +32,34 @@ ON c.partition = k.partition AND c.id = k.id
 """
 #: In one order, so that two writers never wait for each other.
 _LOCKED = "ORDER BY c.partition, c.id FOR UPDATE OF c"
-
-_ADVICE = {
-    "08": "it cannot be reached; check that the server runs and that the URL is right",
-    "28": "it refuses the user or the password; check `database` in shopflow.yaml",
-    "3D": "there is no such database; make it with createdb",
-    "53": "the server has no room or no connection left; look at its log",
-    "55": "another process kept a row locked; end that process, or try again",
-}
+#: A row that is not there cannot be locked; whoever makes one locks its partition.
+_LOCK_PARTITIONS = """
+SELECT count(pg_advisory_xact_lock(%s, k.partition::integer))
+FROM json_array_elements_text(%s::json) AS k(partition)
+"""
+#: Of the locks that programs may agree on, ours ("shop").
+_LOCK_SPACE = 0x73686F70
 
 
 class Postgres:
-    """A `Dialect` over psycopg 3; row statements go past SQLAlchemy."""
+    """A `Dialect` over psycopg 3."""
 
     def __init__(self, url: URL) -> None:
         self.name = url.render_as_string(hide_password=True)
         try:
-            self.engine: Engine = create_engine(url.set(drivername="postgresql+psycopg"))
+            self.engine: Engine = create_engine(
+                url.set(drivername="postgresql+psycopg"),
+                # A server that was restarted meanwhile costs nobody a batch.
+                pool_pre_ping=True,
+                connect_args={"connect_timeout": CONNECT_TIMEOUT},
+            )
         except ModuleNotFoundError as error:
             raise StoreError(
                 "PostgreSQL needs a driver: pip install 'shopflow[postgresql]'"
             ) from error
+        event.listen(self.engine, "before_cursor_execute", _settle_first)
+        event.listen(self.engine, "commit", _settle)
+        event.listen(self.engine, "rollback", _forget)
 
     @property
     def exists(self) -> bool:
@@ -51,7 +69,7 @@ class Postgres:
     def insert(self, connection: Connection, shape: Shape, rows: Sequence[tuple[Any, ...]]) -> None:
         """See `Dialect`."""
         if rows:
-            _raw(connection).execute(_insert(shape), (_records(shape.columns, rows),))
+            _driver(connection).execute(_insert(shape), (_records(shape.columns, rows),))
 
     def insert_new(
         self, connection: Connection, shape: Shape, rows: Sequence[tuple[Any, ...]]
@@ -60,7 +78,7 @@ class Postgres:
         if not rows:
             return []
         statement = f"{_insert(shape)} RETURNING {', '.join(shape.key)}"
-        made = _raw(connection).execute(statement, (_records(shape.columns, rows),))
+        made = _driver(connection).execute(statement, (_records(shape.columns, rows),))
         fresh = set(made.fetchall())
         places = [shape.columns.index(name) for name in shape.key]
         news = []
@@ -73,21 +91,33 @@ class Postgres:
 
     def customers(
         self, connection: Connection, keys: Sequence[tuple[int, str]], *, to_write: bool
-    ) -> Sequence[CustomerRow]:
+    ) -> Iterator[CustomerRow]:
         """See `Dialect`."""
-        wanted = _records(("partition", "id"), keys)
+        driver = _driver(connection)
         statement = _CUSTOMERS + _LOCKED if to_write else _CUSTOMERS
-        found: list[CustomerRow] = _raw(connection).execute(statement, (wanted,)).fetchall()
-        return found
+        missing = dict.fromkeys(key for _, key in keys)
+        for row in _read(driver, statement, keys):
+            del missing[row[0]]
+            yield row
+        if to_write and missing:
+            absent = [key for key in keys if key[1] in missing]
+            partitions = sorted({partition for partition, _ in absent})
+            driver.execute(_LOCK_PARTITIONS, (_LOCK_SPACE, orjson.dumps(partitions).decode()))
+            yield from _read(driver, statement, absent)
 
-    def explain(self, error: Exception) -> str:
+    def fault(self, error: Exception) -> Fault:
         """See `Dialect`."""
-        cause = getattr(error, "orig", None) or error
-        # Without a code there was no server to give one.
-        code = getattr(cause, "sqlstate", None) or "08"
-        said = str(cause).strip().partition("\n")[0]
-        advice = _ADVICE.get(code[:2])
-        return f"the database {self.name}" + (f": {advice} ({said})" if advice else f": {said}")
+        return fault_of(error, self.name)
+
+
+def _read(driver: Any, statement: str, keys: Sequence[tuple[int, str]]) -> Iterator[CustomerRow]:
+    columns = ("partition", "id")
+    answers = [
+        driver.execute(statement, (_records(columns, keys[start : start + PART]),))
+        for start in range(0, len(keys), PART)
+    ]
+    for answer in answers:
+        yield from answer.fetchall()
 
 
 @lru_cache(maxsize=64)
@@ -106,5 +136,27 @@ def _records(columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> str:
     return orjson.dumps([dict(zip(columns, row, strict=True)) for row in rows]).decode()
 
 
-def _raw(connection: Connection) -> Any:
-    return connection.connection.driver_connection
+def _driver(connection: Connection) -> Any:
+    """The driver's connection; what is executed on it waits for nothing but its own answer."""
+    driver: Any = connection.connection.driver_connection
+    if "pipeline" not in connection.info:
+        pipeline = connection.info["pipeline"] = ExitStack()
+        pipeline.enter_context(driver.pipeline())
+    return driver
+
+
+def _settle(connection: Connection) -> None:
+    """What is in the pipeline is done, or raises."""
+    pipeline: ExitStack | None = connection.info.pop("pipeline", None)
+    if pipeline is not None:
+        pipeline.close()
+
+
+def _settle_first(connection: Connection, *_: object) -> None:
+    _settle(connection)
+
+
+def _forget(connection: Connection) -> None:
+    """What is in the pipeline is taken back anyway, so that its errors no longer matter."""
+    with suppress(connection.dialect.loaded_dbapi.Error):
+        _settle(connection)

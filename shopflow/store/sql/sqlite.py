@@ -13,6 +13,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from shopflow.errors import StoreError
 from shopflow.store.sql.dialect import CustomerRow
+from shopflow.store.sql.faults import Fault
 from shopflow.store.sql.shapes import Shape
 
 #: How long a writer waits for another one, in seconds.
@@ -84,13 +85,14 @@ class Sqlite:
         )
         return found
 
-    def explain(self, error: Exception) -> str:
+    def fault(self, error: Exception) -> Fault:
         """See `Dialect`."""
         said = str(getattr(error, "orig", None) or error)
         for sign, advice in _ADVICE.items():
             if sign in said.lower():
-                return f"the database {self.name}: {advice.format(timeout=BUSY_TIMEOUT)} ({said})"
-        return f"the database {self.name} refuses: {said}"
+                what = advice.format(timeout=BUSY_TIMEOUT)
+                return Fault(f"the database {self.name}: {what} ({said})")
+        return Fault(f"the database {self.name} refuses: {said}")
 
     def _prepare(self, raw: DBAPIConnection, _: ConnectionPoolEntry) -> None:
         cursor = raw.cursor()
