@@ -21,7 +21,8 @@ from shopflow.domain.event import Event
 from shopflow.domain.expression import Expression
 from shopflow.domain.ids import WorkflowId
 from shopflow.domain.ruleset import Ruleset
-from shopflow.domain.workflow import EventPattern, EventTrigger, InFlight, Status, Workflow
+from shopflow.domain.trigger import EventPattern, EventTrigger
+from shopflow.domain.workflow import InFlight, Status, Workflow
 from shopflow.engine import Rulebook
 from shopflow.engine.names import event_record
 from shopflow.errors import EvaluationError

@@ -7,7 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from shopflow.domain.expression import Expression
-from shopflow.domain.workflow import EventPattern
+from shopflow.domain.trigger import EventPattern
 
 
 class TraitType(StrEnum):

@@ -8,7 +8,8 @@ from datetime import date, datetime, time, timedelta
 
 from shopflow.domain.ids import EventId, fraction
 from shopflow.domain.journal import Kind, Refusal
-from shopflow.domain.workflow import DateTrigger, ScheduleTrigger, SegmentTrigger, Workflow
+from shopflow.domain.trigger import DateTrigger, ScheduleTrigger, SegmentTrigger
+from shopflow.domain.workflow import Workflow
 from shopflow.engine import entry, zones
 from shopflow.engine.names import Names, customer_names, holds, trigger_names, truth_of
 from shopflow.engine.turn import Turn
@@ -48,9 +49,9 @@ def next_occurrences(turn: Turn, after: datetime) -> list[Occurrence]:
 def _all_next(turn: Turn, after: datetime) -> Iterable[Occurrence]:
     rulebook = turn.rulebook
     for workflow in rulebook.schedule_triggers:
-        yield _scheduled(turn, workflow, _floor(turn, workflow, after))
+        yield _scheduled(turn, workflow, after)
     for workflow in rulebook.date_triggers:
-        yield from _dated(turn, workflow, _floor(turn, workflow, after))
+        yield from _dated(turn, workflow, _since_live(turn, workflow, after))
     if rulebook.timed_segments:
         where = zones.of_project(rulebook.ruleset)
         today = after.astimezone(where).date()
@@ -58,7 +59,7 @@ def _all_next(turn: Turn, after: datetime) -> Iterable[Occurrence]:
         yield Occurrence(at=min(moment for moment in moments if moment > after))
 
 
-def _floor(turn: Turn, workflow: Workflow, after: datetime) -> datetime:
+def _since_live(turn: Turn, workflow: Workflow, after: datetime) -> datetime:
     """No occurrence from before the workflow went live counts."""
     since = turn.facts.live_since.get(workflow.id)
     return after if since is None else max(after, since)
@@ -68,7 +69,7 @@ def _scheduled(turn: Turn, workflow: Workflow, after: datetime) -> Occurrence:
     trigger = workflow.trigger
     assert isinstance(trigger, ScheduleTrigger)  # noqa: S101 - the rulebook sorted them
     delay = trigger.spread * fraction(f"spread/{workflow.id}", turn.customer.id)
-    scheduled = trigger.recurrence.next_after(after - delay)
+    scheduled = trigger.recurrence.next_after(_since_live(turn, workflow, after - delay))
     return Occurrence(at=scheduled + delay, workflow=workflow, scheduled_at=scheduled)
 
 
@@ -84,9 +85,10 @@ def _dated(turn: Turn, workflow: Workflow, after: datetime) -> Iterable[Occurren
     for number, item in enumerate(items if isinstance(items, list) else []):
         try:
             day = _date(trigger.date.evaluate({**names, "item": item}))
-        except EvaluationError:
+            moment = _next_date(turn, trigger, day, after) if day is not None else None
+        except (EvaluationError, OverflowError):
+            # No such date: there is none to read, or it is past the end of every calendar.
             continue
-        moment = _next_date(turn, trigger, day, after) if day is not None else None
         if moment is not None:
             yield Occurrence(at=moment, workflow=workflow, item=item, number=number)
 
@@ -155,6 +157,7 @@ def begin(turn: Turn, occurrence: Occurrence) -> list[entry.Entered]:
         at,
         cause=EventId(f"{workflow.id}@{stamp}"),
         item=occurrence.item,
+        number=occurrence.number,
         default_key=default_key,
     )
     return [(workflow, enrolment)] if enrolment is not None else []

@@ -10,7 +10,8 @@ from shopflow.domain.event import Event
 from shopflow.domain.ids import CustomerId, EventId, derive
 from shopflow.domain.journal import Tell
 from shopflow.domain.policy import MessageClass
-from shopflow.domain.workflow import ChangeConsent, ConsentChange, Emit, SetValues, Workflow
+from shopflow.domain.step import ChangeConsent, ConsentChange, Emit, SetValues
+from shopflow.domain.workflow import Workflow
 from shopflow.engine import consent, waits
 from shopflow.engine.names import Names, plain
 from shopflow.engine.turn import Turn

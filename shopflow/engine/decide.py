@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple, assert_never
 
@@ -11,7 +11,8 @@ from shopflow.domain.customer import Customer, Enrolment, SlotState
 from shopflow.domain.event import DeliveryReport, Event, Facts, Input, Merge, Tick
 from shopflow.domain.ids import EnrolmentId
 from shopflow.domain.journal import DeadLetter, Decision, Tell
-from shopflow.domain.workflow import WaitFor, Workflow
+from shopflow.domain.step import WaitFor
+from shopflow.domain.workflow import Workflow
 from shopflow.engine import (
     calendar,
     consent,
@@ -36,6 +37,8 @@ from shopflow.errors import EvaluationError
 
 #: The emit that is refused: a loop of rules, not a shop's need.
 MAX_HOPS = 8
+#: The shortest time before an instant.
+JUST_BEFORE = timedelta.resolution
 #: More timers than this in one decision are a loop, not a customer.
 MAX_TIMERS = 10_000
 
@@ -62,15 +65,12 @@ def decide(
         _forward(turn, input, customer)
         return turn.decision(None)
     if turn.customer.calendar_at is None and rulebook.has_calendar:
-        turn.customer.calendar_at = at
+        turn.customer.calendar_at = at - JUST_BEFORE
     match input:
         case Tick():
             _fire_until(turn, at, inclusive=True, timers_only=input.timers_only)
         case Event():
-            if not _is_late(turn, at):
-                _fire_until(turn, at, inclusive=False)
-            if not merge.identified(turn, input):
-                _settle(turn, input)
+            _decide_event(turn, input, at)
         case DeliveryReport():
             delivery.report(turn, input)
         case Merge():
@@ -90,6 +90,19 @@ def next_due(turn: Turn) -> datetime | None:
         return due
     planned = [each.at for each in calendar.next_occurrences(turn, after)]
     return min([*planned, *([due] if due is not None else [])], default=None)
+
+
+def _decide_event(turn: Turn, event: Event, at: datetime) -> None:
+    late = _is_late(turn, at)
+    if not late:
+        _fire_until(turn, at, inclusive=False)
+    if merge.identified(turn, event):
+        return
+    turn.pending.append(event)
+    _drain(turn)
+    if late and turn.customer.watermark is not None:
+        # What it started may be due already; the next event must not find it undecided.
+        _fire_until(turn, turn.customer.watermark, inclusive=False)
 
 
 def _forward(turn: Turn, told: Input, customer: Customer) -> None:
@@ -128,7 +141,8 @@ def _fire_until(turn: Turn, limit: datetime, *, inclusive: bool, timers_only: bo
     else:
         raise RuntimeError("the timers of one customer do not come to an end")
     if after is not None and not timers_only:
-        turn.customer.calendar_at = max(after, limit) if inclusive else after
+        # The limit itself is still to come where events at the same instant go first.
+        turn.customer.calendar_at = max(after, limit if inclusive else limit - JUST_BEFORE)
 
 
 def _next_timer(turn: Turn) -> datetime | None:
@@ -190,18 +204,15 @@ def _rank(turn: Turn, enrolment: Enrolment) -> tuple[int, datetime, int]:
     return (-(workflow.priority if workflow else 0), enrolment.entered_at, enrolment.number)
 
 
-def _mark_time(turn: Turn, moment: datetime) -> None:
+def _mark_time(turn: Turn, moment: datetime) -> datetime:
+    """The time that it is for the customer now; it never goes back."""
     known = turn.customer.watermark
-    turn.customer.watermark = moment if known is None else max(known, moment)
-
-
-def _settle(turn: Turn, event: Event) -> None:
-    """Decide the event, then whatever it made us emit to this same customer."""
-    turn.pending.append(event)
-    _drain(turn)
+    turn.customer.watermark = now = moment if known is None else max(known, moment)
+    return now
 
 
 def _drain(turn: Turn) -> None:
+    """Decide what is pending: the event, then what that made us emit to this same customer."""
     while turn.pending:
         event = turn.pending.popleft()
         if event.hops > MAX_HOPS:
@@ -215,16 +226,16 @@ def _drain(turn: Turn) -> None:
 def _apply(turn: Turn, event: Event) -> None:
     """Traits and segments, exits, waits, triggers; then every moved enrolment walks on."""
     late = _is_late(turn, event.occurred_at)
-    _mark_time(turn, event.occurred_at)
+    now = _mark_time(turn, event.occurred_at)
     profile.absorb(turn, event, late=late)
     consents_changed = consent.absorb(turn, event)
     _fold(turn, event)
-    entered, left = calendar.segment_changes(turn, event.occurred_at)
+    entered, left = calendar.segment_changes(turn, now)
     goals.credit(turn, event)
     met = _exits_and_waits(turn, event, consents_changed=consents_changed)
     exits.remember(turn, event)
     new = triggers.triggered(turn, event)
-    new += calendar.from_segments(turn, entered, left, event.occurred_at, event.id)
+    new += calendar.from_segments(turn, entered, left, now, event.id)
     _carry_out([*met, *_starts(turn, new)])
 
 

@@ -10,7 +10,8 @@ from shopflow.domain.event import DeliveryReport, Outcome
 from shopflow.domain.ids import message_id
 from shopflow.domain.journal import Cancel, Kind, Queue, Reason, Requeue
 from shopflow.domain.message import Message
-from shopflow.domain.workflow import Send, Workflow
+from shopflow.domain.step import Send
+from shopflow.domain.workflow import Workflow
 from shopflow.engine import caps, consent, exits, gates, profile, walk
 from shopflow.engine.outgoing import AS_IF_SENT, keep_held, note_sent, take_slot
 from shopflow.engine.sending import send_by

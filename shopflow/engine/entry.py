@@ -11,7 +11,8 @@ from shopflow.domain.event import Event
 from shopflow.domain.expression import Expression
 from shopflow.domain.ids import EventId, StepId, enrolment_id
 from shopflow.domain.journal import EndReason, Kind, Refusal
-from shopflow.domain.workflow import Reentry, Since, Wait, Workflow
+from shopflow.domain.step import Wait
+from shopflow.domain.workflow import Reentry, Since, Workflow
 from shopflow.engine import exits, gates
 from shopflow.engine.ending import call_back
 from shopflow.engine.goals import watch_goal
@@ -42,6 +43,7 @@ def enter(
     cause: EventId,
     event: Event | None = None,
     item: object = None,
+    number: int = 0,
     default_key: str = "",
 ) -> Enrolment | None:
     """The new enrolment, not yet walked; None when re-entry or cool-down refuses it."""
@@ -58,14 +60,15 @@ def enter(
     replaced, refusal = _reentry(turn, workflow, key, active, at)
     if refusal is not None:
         turn.journal(Kind.REFUSED, at, workflow, reason=refusal, event=event)
+        if refusal is Refusal.ONCE:
+            _use(turn, workflow, key, at)
         return None
     if replaced is not None:
         turn.customer.enrolments.pop(replaced.id)
         call_back(turn, replaced)
-    turn.started += 1
     enrolment = turn.put(
         Enrolment(
-            id=enrolment_id(turn.customer.id, workflow.id, key, cause, turn.started),
+            id=enrolment_id(turn.customer.id, workflow.id, key, cause, number),
             workflow=workflow.id,
             version=workflow.version,
             digest=workflow.digest,
@@ -77,7 +80,7 @@ def enter(
             step=None,
             cursor_at=at,
             holdout=gates.held_out(workflow, turn.customer.id),
-            number=turn.started,
+            number=number,
         )
     )
     _remember(turn, workflow, key, at)
@@ -126,7 +129,7 @@ def _reentry(
     turn: Turn, workflow: Workflow, key: str, active: list[Enrolment], at: datetime
 ) -> tuple[Enrolment | None, Refusal | None]:
     """The enrolment that this one replaces, or why there is to be none."""
-    mark = turn.customer.marks.get((workflow.id, key))
+    mark = _mark(turn, workflow, key, at)
     if workflow.reentry is Reentry.PARALLEL:
         if len(active) >= MAX_PARALLEL:
             return None, Refusal.TOO_MANY
@@ -146,10 +149,23 @@ def _reentry(
 def _cooling(turn: Turn, workflow: Workflow, key: str, at: datetime) -> bool:
     if not workflow.cooldown:
         return False
-    mark = turn.customer.marks.get((workflow.id, key if workflow.cooldown_per_key else None))
+    mark = _mark(turn, workflow, key if workflow.cooldown_per_key else None, at)
     if mark is None or mark.last_message_at is None:
         return False
     return at < mark.last_message_at + workflow.cooldown
+
+
+def _mark(turn: Turn, workflow: Workflow, key: str | None, at: datetime) -> Mark | None:
+    """The mark, unless its time is over: whether it was swept away already must not matter."""
+    mark = turn.customer.marks.get((workflow.id, key))
+    return mark if mark is not None and mark.used_at + MARK_LIFE >= at else None
+
+
+def _use(turn: Turn, workflow: Workflow, key: str, at: datetime) -> None:
+    """Keep a mark that refuses: `once` is for good for whoever comes back again and again."""
+    mark = turn.customer.marks[workflow.id, key]
+    used = replace(mark, used_at=max(mark.used_at, at))
+    turn.customer.marks = {**turn.customer.marks, (workflow.id, key): used}
 
 
 def _kept(workflow: Workflow, payload: Mapping[str, object]) -> Mapping[str, object]:

@@ -97,16 +97,16 @@ def remember(turn: Turn, event: Event) -> None:
         occurred_at=event.occurred_at,
         data={name: value for name, value in event.data.items() if name in fields},
     )
-    horizon = event.occurred_at - RECENT_LIFE
-    recent = [r for r in turn.customer.recent if r.occurred_at >= horizon]
-    turn.customer.recent = (*recent, kept)[-RECENT_EVENTS:]
+    recent = sorted((*turn.customer.recent, kept), key=lambda known: known.occurred_at)
+    horizon = recent[-1].occurred_at - RECENT_LIFE
+    turn.customer.recent = tuple(r for r in recent if r.occurred_at >= horizon)[-RECENT_EVENTS:]
 
 
 def left_already(
     turn: Turn, workflow: Workflow, enrolment: Enrolment, recent: Iterable[RecentEvent]
 ) -> bool:
     """True when an exit from after the trigger was seen before it, and so ended the enrolment."""
-    for known in sorted(recent, key=lambda event: event.occurred_at):
+    for known in recent:
         if known.occurred_at > enrolment.entered_at and on_event(
             turn, workflow, enrolment, _as_event(known, turn.customer.id)
         ):

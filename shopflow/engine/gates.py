@@ -14,7 +14,8 @@ from shopflow.domain.customer import Enrolment
 from shopflow.domain.ids import CustomerId, fraction
 from shopflow.domain.journal import Reason
 from shopflow.domain.policy import IfCapped, MessageClass
-from shopflow.domain.workflow import Exit, Send, Status, Workflow
+from shopflow.domain.step import Send
+from shopflow.domain.workflow import Exit, Status, Workflow
 from shopflow.engine import caps, consent, quiet, zones
 from shopflow.engine.names import Names, enrolment_names, holds, note_failure, seen, truth_of
 from shopflow.engine.turn import Turn

@@ -15,7 +15,7 @@ from math import isnan
 from typing import Generic, TypeVar
 
 from shopflow.domain.expression import Atom
-from shopflow.domain.workflow import EventPattern
+from shopflow.domain.trigger import EventPattern
 
 R = TypeVar("R")
 

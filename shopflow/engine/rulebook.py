@@ -11,23 +11,17 @@ from shopflow.domain.expression import Expression
 from shopflow.domain.ids import StepId
 from shopflow.domain.policy import CalendarWindow
 from shopflow.domain.ruleset import Ruleset
+from shopflow.domain.step import Choose, Repeat, Send, Split, Step, WaitFor
 from shopflow.domain.trait import Segment, Trait
-from shopflow.domain.workflow import (
-    Choose,
+from shopflow.domain.trigger import (
     DateTrigger,
     EventPattern,
     EventTrigger,
     ManualTrigger,
-    Repeat,
     ScheduleTrigger,
     SegmentTrigger,
-    Send,
-    Split,
-    Status,
-    Step,
-    WaitFor,
-    Workflow,
 )
+from shopflow.domain.workflow import Status, Workflow
 from shopflow.engine.index import IndexedRule, RuleIndex
 
 #: The least time that sends are remembered, however short the caps are.

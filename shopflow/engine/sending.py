@@ -13,7 +13,8 @@ from shopflow.domain.ids import StepId, message_id
 from shopflow.domain.journal import EndReason, Kind, Reason
 from shopflow.domain.message import Message
 from shopflow.domain.policy import MessageClass
-from shopflow.domain.workflow import Send, SendMode, Workflow
+from shopflow.domain.step import Send, SendMode
+from shopflow.domain.workflow import Workflow
 from shopflow.engine import consent, gates, quiet, zones
 from shopflow.engine.moves import End, Go, Move, Stay
 from shopflow.engine.names import enrolment_names, note_failure, plain

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from shopflow.domain.event import MANUAL_START, Event
-from shopflow.domain.workflow import EventTrigger, ManualTrigger, Workflow
+from shopflow.domain.trigger import EventTrigger, ManualTrigger
+from shopflow.domain.workflow import Workflow
 from shopflow.engine import entry
 from shopflow.engine.names import (
     Names,
@@ -60,6 +61,7 @@ def _on_event(
             cause=event.id,
             event=event,
             item=item,
+            number=number,
             default_key=str(number) if trigger.each is not None else "",
         )
         if enrolment is not None:

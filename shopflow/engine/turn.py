@@ -91,7 +91,7 @@ class Draft:
 class Turn:
     """What the parts of one decision share."""
 
-    __slots__ = ("_clock", "customer", "effects", "facts", "hops", "pending", "rulebook", "started")
+    __slots__ = ("_clock", "customer", "effects", "facts", "hops", "pending", "rulebook")
 
     def __init__(
         self, rulebook: Rulebook, customer: Customer, clock: datetime, facts: Facts
@@ -104,8 +104,6 @@ class Turn:
         self.pending: deque[Event] = deque()
         #: How many emits led to what is being decided.
         self.hops = 0
-        #: Enrolments started in this decision, so that ties keep their order.
-        self.started = 0
         self._clock = clock
 
     def clock(self, at: datetime) -> datetime:

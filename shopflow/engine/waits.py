@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from shopflow.domain.customer import Enrolment
 from shopflow.domain.event import Event
 from shopflow.domain.expression import Expression
-from shopflow.domain.workflow import Wait, WaitFor, Workflow
+from shopflow.domain.step import Wait, WaitFor
+from shopflow.domain.workflow import Workflow
 from shopflow.engine import zones
 from shopflow.engine.moves import Go, Move, Stay
 from shopflow.engine.names import Names, enrolment_names, event_record, holds

@@ -10,11 +10,10 @@ from shopflow.domain.event import Event
 from shopflow.domain.expression import Expression
 from shopflow.domain.ids import StepId, fraction
 from shopflow.domain.journal import EndReason, Kind
-from shopflow.domain.workflow import (
+from shopflow.domain.step import (
     ChangeConsent,
     Choose,
     Emit,
-    OnChange,
     Repeat,
     Send,
     SetValues,
@@ -22,9 +21,9 @@ from shopflow.domain.workflow import (
     Step,
     Wait,
     WaitFor,
-    Workflow,
 )
-from shopflow.domain.workflow import End as EndStep
+from shopflow.domain.step import End as EndStep
+from shopflow.domain.workflow import OnChange, Workflow
 from shopflow.engine import changes, waits
 from shopflow.engine.ending import end
 from shopflow.engine.moves import End, Go, Move, Stay

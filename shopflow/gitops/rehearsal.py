@@ -277,7 +277,8 @@ class _Performance:
             case Kind.ERROR:
                 told = entry.values
                 clock = self._scenario.clock_of(entry.at)
-                line = f"`{told.get('source')}` failed: {told.get('error')}"
+                source = " ".join(str(told.get("source")).split())
+                line = f"`{source}` failed: {told.get('error')}"
                 result.notes.append(f"{clock} {line}")
             case _:
                 pass

@@ -143,16 +143,22 @@ class App:
 
 @contextmanager
 def open_app(
-    root: Path, *, event_clock: bool = False, project: Mapping[str, object] | None = None
+    root: Path,
+    *,
+    event_clock: bool = False,
+    project: Mapping[str, object] | None = None,
+    loaded: LoadedProject | None = None,
 ) -> Iterator[App]:
     """The project under the folder, opened by its one runner; `project` overrides settings.
+
+    Whoever has loaded it already hands it over.
 
     Raises:
         RulesInvalid: The rules cannot be run; carries every problem.
         SettingsError: Another process runs on this state.
         StoreError: The state cannot be opened.
     """
-    loaded = load_project(root).require()
+    loaded = loaded or load_project(root).require()
     if project:
         loaded = replace(loaded, project=replace(loaded.project, **project))  # type: ignore[arg-type]
     url = database_url(loaded.project)

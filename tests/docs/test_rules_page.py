@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 import shopflow
-from shopflow.domain.workflow import Step
+from shopflow.domain.step import Step
 from shopflow.lang.lint.catalogue import CATALOGUE
 
 REPO = Path(__file__).resolve().parents[2]

@@ -8,7 +8,8 @@ from support.engine import DAY, HOUR, T0, Life, a_customer, a_send, a_workflow, 
 from shopflow.domain.event import Facts, Tick
 from shopflow.domain.journal import JournalEntry, Kind, Queue
 from shopflow.domain.trait import Aggregate, Segment, Trait, TraitType
-from shopflow.domain.workflow import DateTrigger, Reentry, ScheduleTrigger, SegmentTrigger
+from shopflow.domain.trigger import DateTrigger, ScheduleTrigger, SegmentTrigger
+from shopflow.domain.workflow import Reentry
 
 
 class Daily:

@@ -19,7 +19,8 @@ from support.engine import (
 from shopflow.domain.customer import ConsentState, LegalBasis
 from shopflow.domain.journal import JournalEntry, Kind, LedgerEntry, Queue
 from shopflow.domain.policy import ChannelConsent, MessageClass, SoftOptIn
-from shopflow.domain.workflow import EventTrigger, Reentry
+from shopflow.domain.trigger import EventTrigger
+from shopflow.domain.workflow import Reentry
 
 EMAIL = ("email", "marketing")
 

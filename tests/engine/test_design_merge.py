@@ -21,7 +21,8 @@ from shopflow.domain.event import Merge
 from shopflow.domain.journal import Cancel, JournalEntry, Kind, Queue, Tell
 from shopflow.domain.policy import FrequencyCap
 from shopflow.domain.trait import Aggregate, Segment, Trait, TraitType
-from shopflow.domain.workflow import Exit, Goal, Reentry, SegmentTrigger, Since
+from shopflow.domain.trigger import SegmentTrigger
+from shopflow.domain.workflow import Exit, Goal, Reentry, Since
 
 MINUTE = timedelta(minutes=1)
 EMAIL = ("email", "marketing")

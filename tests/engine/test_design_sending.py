@@ -21,18 +21,9 @@ from shopflow.domain.customer import SlotState
 from shopflow.domain.event import DeliveryReport, Outcome
 from shopflow.domain.journal import Cancel, JournalEntry, Kind, Queue, Requeue
 from shopflow.domain.policy import FrequencyCap, IfCapped, MessageClass, Purpose, QuietWindow
-from shopflow.domain.workflow import (
-    Branch,
-    Choose,
-    EventTrigger,
-    Exit,
-    Goal,
-    Reentry,
-    SendMode,
-    Since,
-    Status,
-    WaitFor,
-)
+from shopflow.domain.step import Branch, Choose, SendMode, WaitFor
+from shopflow.domain.trigger import EventTrigger
+from shopflow.domain.workflow import Exit, Goal, Reentry, Since, Status
 
 MINUTE = timedelta(minutes=1)
 EMAIL, SMS = ("email", "marketing"), ("sms", "marketing")

@@ -6,16 +6,10 @@ import pytest
 from support.engine import DAY, HOUR, T0, Life, a_send, a_wait, a_workflow, an_event, cel, on
 
 from shopflow.domain.journal import JournalEntry, Kind, Queue
+from shopflow.domain.step import Wait
 from shopflow.domain.trait import Aggregate, Segment, Trait, TraitType
-from shopflow.domain.workflow import (
-    EventPattern,
-    EventTrigger,
-    ManualTrigger,
-    Reentry,
-    SegmentTrigger,
-    Status,
-    Wait,
-)
+from shopflow.domain.trigger import EventPattern, EventTrigger, ManualTrigger, SegmentTrigger
+from shopflow.domain.workflow import Reentry, Status
 
 MINUTE = timedelta(minutes=1)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.engine import cel, on
 
-from shopflow.domain.workflow import EventPattern
+from shopflow.domain.trigger import EventPattern
 from shopflow.engine.index import IndexedRule, RuleIndex, hash_key
 from shopflow.errors import EvaluationError
 

@@ -20,7 +20,8 @@ from support.worlds import (
 )
 
 from shopflow.domain.journal import Queue
-from shopflow.domain.workflow import EventTrigger, Exit, Reentry
+from shopflow.domain.trigger import EventTrigger
+from shopflow.domain.workflow import Exit, Reentry
 from shopflow.engine import caps, consent, quiet
 
 LAWS = {

@@ -8,7 +8,8 @@ from support.engine import DAY, HOUR, T0, Life, a_customer, a_send, a_workflow, 
 from shopflow.domain.customer import SuppressionScope
 from shopflow.domain.journal import JournalEntry, Kind, Queue
 from shopflow.domain.policy import CalendarWindow, FrequencyCap, IfCapped, MessageClass, QuietWindow
-from shopflow.domain.workflow import Exit, Reentry, SendMode, Status
+from shopflow.domain.step import SendMode
+from shopflow.domain.workflow import Exit, Reentry, Status
 
 MINUTE = timedelta(minutes=1)
 EMAIL = ("email", "marketing")
@@ -90,7 +91,9 @@ def test_each_of_lets_a_held_channel_follow_when_its_hold_ends():
     noon = datetime(2026, 3, 3, 12, tzinfo=UTC)
     assert life.customer.next_due_at == noon
     life.tick(noon)
-    assert [(q.message.channel, q.message.decided_at) for q in life.of(Queue)[1:]] == [("sms", noon)]
+    assert [(q.message.channel, q.message.decided_at) for q in life.of(Queue)[1:]] == [
+        ("sms", noon)
+    ]
 
 
 def test_quiet_hours_of_one_channel_may_give_way_to_the_next():

@@ -21,25 +21,21 @@ from support.engine import (
 
 from shopflow.domain.customer import ConsentState
 from shopflow.domain.journal import DeadLetter, JournalEntry, Kind, LedgerEntry, Queue, Tell
-from shopflow.domain.workflow import (
+from shopflow.domain.step import (
     Branch,
     ChangeConsent,
     Choose,
     ConsentChange,
     Emit,
     End,
-    EventTrigger,
-    Exit,
-    Goal,
-    InFlight,
-    OnChange,
     Repeat,
     SetValues,
-    Since,
     Split,
     Wait,
     WaitFor,
 )
+from shopflow.domain.trigger import EventTrigger
+from shopflow.domain.workflow import Exit, Goal, InFlight, OnChange, Since
 from shopflow.engine import Rulebook
 
 

@@ -19,8 +19,9 @@ from support.engine import (
 
 from shopflow.domain.journal import JournalEntry, Kind, Queue, Tell
 from shopflow.domain.policy import MessageClass, QuietWindow
+from shopflow.domain.step import Wait
 from shopflow.domain.trait import Aggregate, Trait, TraitType
-from shopflow.domain.workflow import EventTrigger, Wait
+from shopflow.domain.trigger import EventTrigger
 
 MINUTE = timedelta(minutes=1)
 NIGHT = QuietWindow(id="night", start=time(20), end=time(8), timezone="UTC")

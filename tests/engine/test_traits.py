@@ -10,7 +10,8 @@ from support.engine import DAY, HOUR, T0, Life, a_customer, a_send, a_workflow, 
 from shopflow.domain.event import Merge
 from shopflow.domain.journal import JournalEntry, Kind, Queue
 from shopflow.domain.trait import Aggregate, Trait, TraitType
-from shopflow.domain.workflow import EventTrigger, Reentry
+from shopflow.domain.trigger import EventTrigger
+from shopflow.domain.workflow import Reentry
 from shopflow.engine import traits
 
 MINUTE = timedelta(minutes=1)

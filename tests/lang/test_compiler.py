@@ -8,25 +8,10 @@ from pathlib import Path
 import pytest
 
 from shopflow.domain.policy import CalendarWindow, IfCapped, MessageClass
+from shopflow.domain.step import Choose, End, Repeat, Send, SendMode, Split, Wait, WaitFor
 from shopflow.domain.trait import Aggregate, TraitType
-from shopflow.domain.workflow import (
-    Choose,
-    DateTrigger,
-    End,
-    EventTrigger,
-    OnChange,
-    Reentry,
-    Repeat,
-    ScheduleTrigger,
-    SegmentTrigger,
-    Send,
-    SendMode,
-    Since,
-    Split,
-    Status,
-    Wait,
-    WaitFor,
-)
+from shopflow.domain.trigger import DateTrigger, EventTrigger, ScheduleTrigger, SegmentTrigger
+from shopflow.domain.workflow import OnChange, Reentry, Since, Status
 from shopflow.errors import RulesInvalid
 from shopflow.lang.build import build
 from shopflow.lang.compiler.context import InstalledChannel

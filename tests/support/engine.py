@@ -9,18 +9,10 @@ from shopflow.domain.customer import Consent, ConsentState, Customer
 from shopflow.domain.event import Event, Facts, Tick
 from shopflow.domain.policy import ChannelConsent, MessageClass, Purpose
 from shopflow.domain.ruleset import ChannelFacts, Ruleset
+from shopflow.domain.step import Send, Wait
 from shopflow.domain.trait import Attribute, TraitType
-from shopflow.domain.workflow import (
-    EventPattern,
-    EventTrigger,
-    Exit,
-    InFlight,
-    Reentry,
-    Send,
-    Status,
-    Wait,
-    Workflow,
-)
+from shopflow.domain.trigger import EventPattern, EventTrigger
+from shopflow.domain.workflow import Exit, InFlight, Reentry, Status, Workflow
 from shopflow.engine import Rulebook, decide
 from shopflow.lang.cel import compile_expression
 

@@ -34,7 +34,9 @@ from shopflow.domain.policy import (
     MessageClass,
     QuietWindow,
 )
-from shopflow.domain.workflow import EventTrigger, Exit, Reentry, Wait
+from shopflow.domain.step import Wait
+from shopflow.domain.trigger import EventTrigger
+from shopflow.domain.workflow import Exit, Reentry
 from shopflow.engine import Rulebook, decide
 
 #: A week before the spring change in Paris, so that lives cross it.

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from shopflow.domain.event import MANUAL_START
-from shopflow.domain.workflow import EventPattern
+from shopflow.domain.trigger import EventPattern
 from shopflow.lang.cel.types import (
     DOUBLE,
     DYN,

@@ -9,7 +9,7 @@ from typing import assert_never
 
 from shopflow.domain.expression import Expression
 from shopflow.domain.ids import StepId
-from shopflow.domain.workflow import (
+from shopflow.domain.step import (
     ChangeConsent,
     Choose,
     Emit,

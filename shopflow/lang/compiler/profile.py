@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from shopflow.domain.trait import Aggregate, Attribute, Segment, Trait, TraitType
-from shopflow.domain.workflow import EventPattern
+from shopflow.domain.trigger import EventPattern
 from shopflow.lang.cel.types import (
     BOOL,
     DOUBLE,

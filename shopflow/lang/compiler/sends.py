@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from shopflow.domain.expression import Expression
 from shopflow.domain.ids import StepId
-from shopflow.domain.workflow import Send, SendMode
+from shopflow.domain.step import Send, SendMode
 from shopflow.lang.compiler.scope import Scope
 from shopflow.lang.compiler.setting import Setting
 from shopflow.lang.tree import Kind, Node

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from shopflow.domain.expression import Expression
-from shopflow.domain.workflow import EventPattern
+from shopflow.domain.trigger import EventPattern
 from shopflow.errors import CompileError
 from shopflow.lang.calendars import zone
 from shopflow.lang.cel import Program, compile_expression

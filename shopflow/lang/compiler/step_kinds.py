@@ -8,7 +8,7 @@ from typing import Protocol
 
 from shopflow.domain.expression import Expression
 from shopflow.domain.ids import StepId
-from shopflow.domain.workflow import (
+from shopflow.domain.step import (
     Branch,
     ChangeConsent,
     Choose,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from shopflow.domain.ids import StepId
-from shopflow.domain.workflow import End, Send, Step
+from shopflow.domain.step import End, Send, Step
 from shopflow.lang.compiler.path import Passed
 from shopflow.lang.compiler.setting import Setting
 from shopflow.lang.compiler.shape import kind_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import time
 
 from shopflow.domain.expression import Expression
-from shopflow.domain.workflow import (
+from shopflow.domain.trigger import (
     DateTrigger,
     EventTrigger,
     ManualTrigger,

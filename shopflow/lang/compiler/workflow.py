@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from shopflow.domain.expression import Expression
 from shopflow.domain.ids import StepId, WorkflowId
+from shopflow.domain.step import Step, WaitFor
 from shopflow.domain.workflow import (
     Exit,
     Goal,
@@ -16,8 +17,6 @@ from shopflow.domain.workflow import (
     Reentry,
     Since,
     Status,
-    Step,
-    WaitFor,
     Workflow,
 )
 from shopflow.lang.cel.types import Type

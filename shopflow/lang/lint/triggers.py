@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shopflow.domain.expression import Expression
-from shopflow.domain.workflow import EventTrigger
+from shopflow.domain.trigger import EventTrigger
 from shopflow.lang.cel import Program
 from shopflow.lang.cel.ast import Or
 from shopflow.lang.lint.subject import Subject
