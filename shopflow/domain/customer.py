@@ -132,7 +132,7 @@ class Enrolment:
     #: How often each step was reached, where that is more than once.
     visits: Mapping[StepId, int] = field(default_factory=dict)
     gathered: tuple[Mapping[str, object], ...] = ()
-    #: Rank among those that started in one decision, so that ties keep their order.
+    #: Place among those that one cause started, so that ties keep their order.
     number: int = 0
 
 

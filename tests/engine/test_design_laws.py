@@ -1,4 +1,4 @@
-"""Laws of time: how often the clock looks, and how inputs are cut, changes nothing that is decided."""
+"""Laws of time: how often the clock looks changes nothing that is decided."""
 
 from dataclasses import replace
 from datetime import time, timedelta
@@ -76,7 +76,7 @@ def triggers(draw):
         return ScheduleTrigger(
             recurrence=CronSchedule(cron, "Europe/Paris"), spread=spread, audience=audience
         )
-    if kind == 2:  # noqa: PLR2004 - one number a kind
+    if kind == 2:
         return SegmentTrigger(segment="keen", enters=draw(st.booleans()))
     return EventTrigger(pattern=on(draw(st.sampled_from([*TYPES[:2], TOLD]))))
 
