@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from shopflow.store.memory_batch import MemoryBatch
 from shopflow.store.memory_outbox import MemoryOutbox
@@ -13,6 +13,7 @@ from shopflow.store.memory_state import State
 from shopflow.store.memory_views import MemoryViews
 from shopflow.store.protocol import Batch
 from shopflow.store.records import Cursor, Pause, StoredRuleset, StreamPosition, lost
+from shopflow.store.tally import day_of
 
 
 class MemoryStore:
@@ -56,13 +57,49 @@ class MemoryStore:
                     raise lost(stream, epoch)
             yield MemoryBatch(state, tally, stream)
 
-    def wake_all(self, at: datetime) -> None:
+    def wake_all(self, at: datetime, *, partition: int | None = None) -> None:
         """See `Store`."""
         state = self._state
         with state.changing():
             for customer in list(state.customers.values()):
+                if partition not in {None, state.partition_of(customer.id)}:
+                    continue
                 if customer.next_due_at is None or customer.next_due_at > at:
                     state.put_customer(replace(customer, next_due_at=at))
+
+    def make_room(self, until: datetime) -> None:
+        """See `Store`."""
+
+    def forget_events(
+        self,
+        before: datetime,
+        *,
+        types: Collection[str] | None = None,
+        since: datetime | None = None,
+    ) -> bool:
+        """See `Store`."""
+        state = self._state
+        end = day_of(before.astimezone(UTC))
+        first = 0 if since is None else day_of(since.astimezone(UTC))
+        with state.changing():
+            old = [
+                key
+                for key, event in state.event_keys.items()
+                if first <= key[0] < end and (types is None or (event and event.type in types))
+            ]
+            for key in old:
+                state.drop(state.event_keys, key)
+        return bool(old)
+
+    def forget_journal(self, before: datetime) -> bool:
+        """See `Store`."""
+        state = self._state
+        end = day_of(before.astimezone(UTC))
+        with state.lock:
+            kept = [entry for entry in state.journal if day_of(entry.at) >= end]
+            found = len(kept) < len(state.journal)
+            state.journal[:] = kept
+        return found
 
     def deploy(self, digest: str, document: Mapping[str, object], at: datetime) -> None:
         """See `Store`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -23,6 +23,7 @@ from shopflow.store.records import (
     StoredEvent,
     StoredMessage,
     Suppression,
+    Wait,
 )
 from shopflow.store.tally import Tally, day_of
 
@@ -68,7 +69,7 @@ class MemoryBatch:
     ) -> None:
         """See `Batch`."""
         letter = StoredDeadLetter(
-            seq=len(self._state.dead_letters) + 1,
+            seq=next(self._state.letter_seq),
             at=at,
             reason=reason,
             detail=detail,
@@ -77,9 +78,22 @@ class MemoryBatch:
             customer_id=event.concerns if event else None,
             payload=raw.decode("utf-8", "backslashreplace"),
         )
-        self._state.append(self._state.dead_letters, letter)
+        self._state.put(self._state.dead_letters, letter.seq, letter)
         if came_in(self._stream, event):
             self._tally.add_dead_letter(at, letter.customer_id)
+
+    def take_dead_letters(
+        self, *, numbers: Collection[int] | None = None, reason: str | None = None, limit: int = 100
+    ) -> list[StoredDeadLetter]:
+        """See `Batch`."""
+        found = [
+            letter
+            for seq, letter in sorted(self._state.dead_letters.items())
+            if (numbers is None or seq in numbers) and reason in {None, letter.reason}
+        ][:limit]
+        for letter in found:
+            self._state.drop(self._state.dead_letters, letter.seq)
+        return found
 
     def load(self, ids: Iterable[CustomerId]) -> dict[CustomerId, Customer]:
         """See `Batch`."""
@@ -168,6 +182,23 @@ class MemoryBatch:
         for sku, product in products.items():
             if sku not in table or table[sku][0] <= at:
                 self._state.put(table, sku, (at, dict(product)))
+
+    def add_waits(self, waits: Sequence[Wait]) -> None:
+        """See `Batch`."""
+        for wait in waits:
+            if wait[:3] not in self._state.waits:
+                self._state.put(self._state.waits, wait[:3], wait)
+
+    def drop_waits(self, waits: Iterable[Wait]) -> None:
+        """See `Batch`."""
+        for wait in waits:
+            self._state.drop(self._state.waits, wait[:3])
+
+    def note_events(self, latest: Mapping[tuple[str, str], datetime]) -> None:
+        """See `Batch`."""
+        known = self._state.latest_events
+        for key, at in latest.items():
+            self._state.put(known, key, max(at, known.get(key, at)))
 
     def set_occurrence(self, schedule: str, at: datetime) -> None:
         """See `Batch`."""

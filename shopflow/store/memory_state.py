@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from shopflow.domain.customer import Customer
 from shopflow.domain.event import Input
-from shopflow.domain.ids import CustomerId, EventId, MessageId
+from shopflow.domain.ids import CustomerId, EnrolmentId, EventId, MessageId
 from shopflow.domain.journal import JournalEntry, LedgerEntry
 from shopflow.store.records import (
     DeliveryState,
@@ -28,6 +28,7 @@ from shopflow.store.records import (
     StoredRuleset,
     StreamPosition,
     Suppression,
+    Wait,
 )
 from shopflow.store.tally import Tally, partition_of
 
@@ -59,7 +60,9 @@ class State:
         self.queued: dict[MessageId, Row] = {}
         self.journal: list[JournalEntry] = []
         self.ledger: list[LedgerEntry] = []
-        self.dead_letters: list[StoredDeadLetter] = []
+        self.dead_letters: dict[int, StoredDeadLetter] = {}
+        self.waits: dict[tuple[str, str, EnrolmentId], Wait] = {}
+        self.latest_events: dict[tuple[str, str], datetime] = {}
         self.stats: dict[StatKey, list[int]] = {}
         self.products: dict[str, tuple[datetime, dict[str, object]]] = {}
         self.suppressions: dict[tuple[str, str], Suppression] = {}
@@ -67,6 +70,7 @@ class State:
         self.pauses: dict[str, Pause] = {}
         self.rulesets: dict[str, StoredRuleset] = {}
         self._inbox_seq = itertools.count(1)
+        self.letter_seq = itertools.count(1)
         self._timers: list[list[tuple[datetime, CustomerId]]] = [[] for _ in range(partitions)]
         self._undo: list[Callable[[], object]] = []
 

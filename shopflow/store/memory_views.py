@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from shopflow.domain.customer import Customer
-from shopflow.domain.ids import CustomerId, EventId
+from shopflow.domain.ids import CustomerId, EnrolmentId, EventId
 from shopflow.domain.journal import JournalEntry
 from shopflow.store.memory_state import State
 from shopflow.store.records import (
@@ -22,6 +22,7 @@ from shopflow.store.records import (
     StoredRuleset,
     Suppression,
     Timeline,
+    Wait,
     retained_workflows,
 )
 from shopflow.store.tally import results_by_workflow, stat_row
@@ -44,7 +45,7 @@ class MemoryViews:
                 inbox=sum(map(len, state.inbox)),
                 messages=Counter(row.stored.state for row in state.rows.values()),
                 workflows=workflows,
-                dead_letters=Counter(letter.reason for letter in state.dead_letters),
+                dead_letters=Counter(letter.reason for letter in state.dead_letters.values()),
                 cursors=tuple(sorted(state.cursors.values(), key=lambda cursor: cursor.stream)),
                 uncertain=tuple(
                     stored for stored in self._newest_messages() if stored.uncertain > 0
@@ -143,8 +144,25 @@ class MemoryViews:
     ) -> list[StoredDeadLetter]:
         """See `Views`."""
         with self._state.lock:
-            letters = reversed(self._state.dead_letters)
+            letters = [
+                letter for _, letter in sorted(self._state.dead_letters.items(), reverse=True)
+            ]
             return [letter for letter in letters if reason in {None, letter.reason}][:limit]
+
+    def waiting(
+        self, event_type: str, key: str, *, after: Wait | None = None, limit: int = 1_000
+    ) -> list[Wait]:
+        """See `Views`."""
+        with self._state.lock:
+            every = [w for w in self._state.waits.values() if w[:2] == (event_type, key)]
+        every.sort(key=_place)
+        return [w for w in every if after is None or _place(w) > _place(after)][:limit]
+
+    def latest_events(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], datetime]:
+        """See `Views`."""
+        with self._state.lock:
+            known = self._state.latest_events
+            return {key: known[key] for key in keys if key in known}
 
     def stats(self) -> list[StatRow]:
         """See `Views`."""
@@ -189,3 +207,7 @@ class MemoryViews:
             key=lambda stored: (stored.message.decided_at, stored.message.id),
             reverse=True,
         )
+
+
+def _place(wait: Wait) -> tuple[datetime, EnrolmentId]:
+    return wait.since, wait.enrolment_id

@@ -33,6 +33,7 @@ from shopflow.store.records import (
     StoredRuleset,
     Suppression,
     Timeline,
+    Wait,
 )
 
 
@@ -63,10 +64,19 @@ class Batch(Protocol):
         itself emitted was counted by the event that led to it.
         """
 
+    def take_dead_letters(
+        self, *, numbers: Collection[int] | None = None, reason: str | None = None, limit: int = 100
+    ) -> list[StoredDeadLetter]:
+        """Dead letters of these numbers and this reason, oldest first; kept no longer.
+
+        To try one again, hand it on before this batch commits: cut off in between, it is taken
+        twice and recognised as a duplicate.
+        """
+
     def load(self, ids: Iterable[CustomerId]) -> dict[CustomerId, Customer]:
         """The customers of these ids that exist, whole, as last saved.
 
-        No other batch writes them before this one ends.
+        No other batch writes them, or makes those that are missing, before this one ends.
         """
 
     def due(self, until: datetime, *, limit: int, partition: int | None = None) -> list[CustomerId]:
@@ -110,6 +120,21 @@ class Batch(Protocol):
 
     def save_products(self, products: Mapping[str, Mapping[str, object]], at: datetime) -> None:
         """The catalogue knows these skus as given, unless it has newer word of them."""
+
+    def add_waits(self, waits: Sequence[Wait]) -> None:
+        """The enrolments wait; one that waits for the same already keeps its place.
+
+        Once this batch has committed, `Views.latest_events` tells whether one came too late.
+        """
+
+    def drop_waits(self, waits: Iterable[Wait]) -> None:
+        """The enrolments no longer wait."""
+
+    def note_events(self, latest: Mapping[tuple[str, str], datetime]) -> None:
+        """Of each (event type, key) there was an event at this time, unless a later is known.
+
+        Commit it before reading who waits: then every wait is either read or sees this time.
+        """
 
     def set_occurrence(self, schedule: str, at: datetime) -> None:
         """The last occurrence of the schedule that was taken care of."""
@@ -206,6 +231,14 @@ class Views(Protocol):
     ) -> list[StoredDeadLetter]:
         """The newest dead letters."""
 
+    def waiting(
+        self, event_type: str, key: str, *, after: Wait | None = None, limit: int = 1_000
+    ) -> list[Wait]:
+        """Who waits for such an event, longest first; the page behind the wait `after`."""
+
+    def latest_events(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], datetime]:
+        """The time of the latest event of each (event type, key) that was noted."""
+
     def stats(self) -> list[StatRow]:
         """All statistics, in the order of their keys."""
 
@@ -262,8 +295,30 @@ class Store(Protocol):
             StoreError: The database refuses; says why and what to do.
         """
 
-    def wake_all(self, at: datetime) -> None:
-        """Every customer is due at `at` at the latest: new rules may want something of them."""
+    def wake_all(self, at: datetime, *, partition: int | None = None) -> None:
+        """Every customer is due at `at` at the latest: new rules may want something of them.
+
+        With a partition, only its customers. Each partition is a transaction of its own.
+        """
+
+    def make_room(self, until: datetime) -> None:
+        """Events and journal have a place for every day up to then, made ahead of need."""
+
+    def forget_events(
+        self,
+        before: datetime,
+        *,
+        types: Collection[str] | None = None,
+        since: datetime | None = None,
+    ) -> bool:
+        """A page of the events of earlier days is gone, and with it the knowledge of duplicates.
+
+        Only of these types, only from the day of `since`, where given. False when none was left;
+        so call it until then.
+        """
+
+    def forget_journal(self, before: datetime) -> bool:
+        """A page of the journal of earlier days is gone; False when none was left."""
 
     def deploy(self, digest: str, document: Mapping[str, object], at: datetime) -> None:
         """The revision is the newest one deployed."""

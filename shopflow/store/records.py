@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from shopflow.domain.event import DeliveryReport, Event
-from shopflow.domain.ids import CustomerId, EventId, MessageId
+from shopflow.domain.ids import CustomerId, EnrolmentId, EventId, MessageId
 from shopflow.domain.journal import JournalEntry
 from shopflow.domain.message import Message
 from shopflow.errors import Conflict
@@ -57,6 +57,17 @@ class Arrival(NamedTuple):
     partition: int
     event: Event
     raw: bytes
+
+
+class Wait(NamedTuple):
+    """An enrolment that waits for an event which is not its customer's own."""
+
+    event_type: str
+    #: What the event has to be about, such as a sku.
+    key: str
+    enrolment_id: EnrolmentId
+    customer_id: CustomerId
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

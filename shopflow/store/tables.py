@@ -69,6 +69,8 @@ Index(
     "customers_due",
     customers.c.partition,
     customers.c.next_due_at,
+    # Many are due at one instant, when new rules want something of everyone.
+    customers.c.id,
     sqlite_where=text("next_due_at IS NOT NULL"),
     postgresql_where=text("next_due_at IS NOT NULL"),
 )
@@ -106,6 +108,7 @@ events = Table(
     PrimaryKeyConstraint("day", "partition", "id"),
 )
 
+#: On PostgreSQL, the key of `journal` begins with `at`, by which it is split into days.
 journal = Table(
     "journal",
     metadata,
@@ -118,6 +121,13 @@ journal = Table(
     Column("event_id", Text),
     _text("details"),
     Index("journal_customer", "customer_id", "at"),
+)
+
+Index(
+    "journal_event",
+    journal.c.event_id,
+    sqlite_where=text("event_id IS NOT NULL"),
+    postgresql_where=text("event_id IS NOT NULL"),
 )
 
 messages = Table(
@@ -198,6 +208,17 @@ waits = Table(
     _text("customer_id"),
     _whole("since"),
     PrimaryKeyConstraint("event_type", "key", "enrolment_id"),
+    Index("waits_oldest", "event_type", "key", "since", "enrolment_id"),
+)
+
+#: What the waits are compared with: the last event of a type about a product or a pool.
+latest_events = Table(
+    "latest_events",
+    metadata,
+    _text("event_type"),
+    _text("key"),
+    _whole("at"),
+    PrimaryKeyConstraint("event_type", "key"),
 )
 
 consents = Table(

@@ -18,6 +18,12 @@ from shopflow.store.opening import open_store, upgrade
 from shopflow.store.sql import migrate, sqlite
 from shopflow.store.tables import metadata
 
+STEPS = [
+    "0001 The first tables.",
+    "0002 Waits, the journal by event, and on PostgreSQL a table for each day of events and "
+    "journal.",
+]
+
 
 @pytest.fixture
 def path(tmp_path):
@@ -71,7 +77,7 @@ def test_every_step_can_be_taken_back(url, connection):
 
 
 def test_upgrading_twice_does_nothing(url):
-    assert upgrade(url) == ["0001 The first tables."]
+    assert upgrade(url) == STEPS
     assert upgrade(url) == []
 
 
@@ -198,7 +204,7 @@ def test_state_survives_closing(url, make, now):
 
 
 def test_migrations_make_the_same_tables_on_postgresql(postgres):
-    assert upgrade(postgres) == ["0001 The first tables."]
+    assert upgrade(postgres) == STEPS
     assert upgrade(postgres) == []
     engine = create_engine(postgres.replace("postgresql:", "postgresql+psycopg:"))
     with engine.connect() as connection:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, case, delete, select, update
@@ -19,7 +19,9 @@ from shopflow.store.records import (
     Arrival,
     DeliveryState,
     StatRow,
+    StoredDeadLetter,
     Suppression,
+    Wait,
 )
 from shopflow.store.sql import rows, shapes
 from shopflow.store.sql.carrying import (
@@ -102,6 +104,21 @@ class SqlBatch:
         self._dialect.insert(self._connection, shapes.DEAD_LETTERS, [row])
         if came_in(self._stream, event):
             self._tally.add_dead_letter(at, subject)
+
+    def take_dead_letters(
+        self, *, numbers: Collection[int] | None = None, reason: str | None = None, limit: int = 100
+    ) -> list[StoredDeadLetter]:
+        """See `Batch`."""
+        table = tables.dead_letters
+        first = select(table.c.seq).order_by(table.c.seq).limit(limit)
+        if numbers is not None:
+            first = first.where(table.c.seq.in_(sorted(numbers)))
+        if reason is not None:
+            first = first.where(table.c.reason == reason)
+        taken = self._connection.execute(
+            delete(table).where(table.c.seq.in_(first.scalar_subquery())).returning(table)
+        )
+        return sorted(map(rows.dead_letter, taken.mappings()), key=lambda letter: letter.seq)
 
     def load(self, ids: Iterable[CustomerId]) -> dict[CustomerId, Customer]:
         """See `Batch`."""
@@ -221,6 +238,29 @@ class SqlBatch:
             for sku in sorted(products)
         ]
         self._dialect.insert(self._connection, shapes.PRODUCTS, kept)
+
+    def add_waits(self, waits: Sequence[Wait]) -> None:
+        """See `Batch`."""
+        partition_of = self._database.partition_of
+        kept = sorted(rows.wait_row(wait, partition_of(wait.customer_id)) for wait in waits)
+        self._dialect.insert(self._connection, shapes.WAITS, kept)
+
+    def drop_waits(self, waits: Iterable[Wait]) -> None:
+        """See `Batch`."""
+        table = tables.waits
+        for wait in sorted(waits):
+            self._connection.execute(
+                delete(table).where(
+                    table.c.event_type == wait.event_type,
+                    table.c.key == wait.key,
+                    table.c.enrolment_id == wait.enrolment_id,
+                )
+            )
+
+    def note_events(self, latest: Mapping[tuple[str, str], datetime]) -> None:
+        """See `Batch`."""
+        kept = sorted((*key, micros(at)) for key, at in latest.items())
+        self._dialect.insert(self._connection, shapes.LATEST_EVENTS, kept)
 
     def set_occurrence(self, schedule: str, at: datetime) -> None:
         """See `Batch`."""

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine
 
+from shopflow.store.sql.days import Days
 from shopflow.store.sql.faults import Fault
 from shopflow.store.sql.shapes import Shape
 
@@ -28,6 +29,10 @@ class Dialect(Protocol):
     @property
     def exists(self) -> bool:
         """False when opening would make it."""
+
+    @property
+    def days(self) -> Days | None:
+        """The tables of single days, where the database has them."""
 
     def insert(self, connection: Connection, shape: Shape, rows: Sequence[tuple[Any, ...]]) -> None:
         """The rows are in their table, known keys treated as the shape says.

@@ -36,6 +36,8 @@ _ADVICE = {
 _TOO_MANY_CONNECTIONS = "53300"
 #: Classes of what passes by itself.
 _PASSING = frozenset({"08", "40", "55", "57"})
+#: Also what a row is told whose day was forgotten at that moment.
+_NO_PARTITION = "23514"
 
 #: What a server says before there is a session that could carry a code.
 _SAID_AT_THE_DOOR = {
@@ -56,7 +58,7 @@ def fault_of(error: Exception, name: str) -> Fault:
     advice = _ADVICE.get(code[:2])
     return Fault(
         f"the database {name}" + (f": {advice} ({said})" if advice else f": {said}"),
-        passing=code[:2] in _PASSING or code == _TOO_MANY_CONNECTIONS,
+        passing=code[:2] in _PASSING or code in {_TOO_MANY_CONNECTIONS, _NO_PARTITION},
         of_value=code.startswith("22"),
     )
 

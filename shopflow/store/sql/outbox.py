@@ -21,7 +21,7 @@ from shopflow.store.records import (
 )
 from shopflow.store.sql import rows
 from shopflow.store.sql.carrying import tell_row, write_tally, write_tells
-from shopflow.store.sql.database import Database
+from shopflow.store.sql.database import Database, again
 from shopflow.store.tables import instant, micros
 from shopflow.store.tally import Tally
 
@@ -36,6 +36,7 @@ class SqlOutbox:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @again
     def lease(
         self, channel: str, *, limit: int, now: datetime, owner: str, lease_for: timedelta
     ) -> list[LeasedMessage]:
@@ -48,11 +49,13 @@ class SqlOutbox:
                 .where(~_covered(connection, channel))
                 .order_by(_T.c.rank, _T.c.decided_at, _T.c.id)
                 .limit(limit)
+                # What another deliverer is looking at just now is left to it.
                 .with_for_update(skip_locked=True)
+                .cte("first")
             )
             leased = connection.execute(
                 update(_T)
-                .where(_T.c.id.in_(first.scalar_subquery()))
+                .where(_T.c.id.in_(select(first.c.id)))
                 .values(
                     state=DeliveryState.LEASED.value,
                     lease_owner=owner,
@@ -70,6 +73,7 @@ class SqlOutbox:
                 for _, _, _, attempts, uncertain, text in sorted(leased)
             ]
 
+    @again
     def start_attempt(
         self, ids: Sequence[MessageId], *, owner: str, now: datetime
     ) -> set[MessageId]:
@@ -88,6 +92,7 @@ class SqlOutbox:
             )
             return {MessageId(key) for key in begun.scalars()}
 
+    @again
     def record(
         self, *, owner: str, settled: Sequence[Settled] = (), retries: Sequence[Retry] = ()
     ) -> set[MessageId]:
@@ -108,6 +113,7 @@ class SqlOutbox:
             }
         return changed
 
+    @again
     def recover(
         self,
         *,
@@ -152,12 +158,14 @@ class SqlOutbox:
         resent = tuple(each for each in found if each.state is DeliveryState.QUEUED)
         return Recovered(requeued=requeued, resent=resent, held=tuple(held))
 
+    @again
     def pending(self) -> int:
         """See `Outbox`."""
         waiting = _T.c.state.in_([state.value for state in PENDING])
         with self._database.reading() as connection:
             return connection.execute(select(func.count()).where(waiting)).scalar_one()
 
+    @again
     def next_attempt_at(self) -> datetime | None:
         """See `Outbox`."""
         first = select(func.min(_T.c.next_attempt_at)).where(_T.c.state == _QUEUED)

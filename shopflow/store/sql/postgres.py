@@ -15,6 +15,7 @@ import orjson
 from sqlalchemy import URL, Connection, Engine, Text, create_engine, event
 
 from shopflow.errors import StoreError
+from shopflow.store.sql.days import Days
 from shopflow.store.sql.dialect import CustomerRow
 from shopflow.store.sql.faults import Fault, fault_of
 from shopflow.store.sql.shapes import Shape
@@ -57,6 +58,7 @@ class Postgres:
             raise StoreError(
                 "PostgreSQL needs a driver: pip install 'shopflow[postgresql]'"
             ) from error
+        self.days = Days(self.engine)
         event.listen(self.engine, "before_cursor_execute", _settle_first)
         event.listen(self.engine, "commit", _settle)
         event.listen(self.engine, "rollback", _forget)
@@ -69,6 +71,7 @@ class Postgres:
     def insert(self, connection: Connection, shape: Shape, rows: Sequence[tuple[Any, ...]]) -> None:
         """See `Dialect`."""
         if rows:
+            self.days.hold(shape.table.name, rows)
             _driver(connection).execute(_insert(shape), (_records(shape.columns, rows),))
 
     def insert_new(
@@ -77,6 +80,7 @@ class Postgres:
         """See `Dialect`."""
         if not rows:
             return []
+        self.days.hold(shape.table.name, rows)
         statement = f"{_insert(shape)} RETURNING {', '.join(shape.key)}"
         made = _driver(connection).execute(statement, (_records(shape.columns, rows),))
         fresh = set(made.fetchall())
@@ -107,6 +111,8 @@ class Postgres:
 
     def fault(self, error: Exception) -> Fault:
         """See `Dialect`."""
+        # It may be that a day was forgotten that is known here.
+        self.days.forget()
         return fault_of(error, self.name)
 
 

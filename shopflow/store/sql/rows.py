@@ -27,6 +27,7 @@ from shopflow.store.records import (
     StoredDeadLetter,
     StoredEvent,
     StoredMessage,
+    Wait,
 )
 from shopflow.store.sql.dialect import CustomerRow
 from shopflow.store.tables import instant, micros
@@ -198,6 +199,29 @@ def stored_message(row: RowMapping) -> StoredMessage:
         reason=row["reason"],
         provider_id=row["provider_id"],
         changed_at=instant(row["changed_at"]),
+    )
+
+
+def wait_row(wait: Wait, partition: int) -> Row:
+    """A row of `waits`."""
+    return (
+        wait.event_type,
+        wait.key,
+        wait.enrolment_id,
+        partition,
+        wait.customer_id,
+        micros(wait.since),
+    )
+
+
+def wait_of(row: RowMapping) -> Wait:
+    """The wait of a row."""
+    return Wait(
+        row["event_type"],
+        row["key"],
+        row["enrolment_id"],
+        row["customer_id"],
+        instant(row["since"]),
     )
 
 

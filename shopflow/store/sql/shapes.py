@@ -58,6 +58,10 @@ class Shape:
 CUSTOMERS = Shape(table=tables.customers, replaced=("next_due_at", "state_version", "state"))
 CURSORS = Shape(table=tables.cursors, skip_known=True)
 EVENTS = Shape(table=tables.events, skip_known=True)
+WAITS = Shape(table=tables.waits, skip_known=True)
+LATEST_EVENTS = Shape(
+    table=tables.latest_events, replaced=("at",), only_if="latest_events.at < excluded.at"
+)
 INBOX = Shape(table=tables.inbox)
 JOURNAL = Shape(table=tables.journal)
 MESSAGES = Shape(table=tables.messages, skip_known=True)

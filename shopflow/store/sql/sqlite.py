@@ -58,6 +58,10 @@ class Sqlite:
         event.listen(self.engine, "begin", _begin)
 
     @property
+    def days(self) -> None:
+        """Every day is in one table."""
+
+    @property
     def exists(self) -> bool:
         """True when the file is there."""
         return Path(self.name).is_file()

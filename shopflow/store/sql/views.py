@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 
-from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy import Connection, Table, bindparam, func, select, text, tuple_
 
 from shopflow.domain.customer import Customer
 from shopflow.domain.ids import CustomerId, EventId
@@ -25,37 +27,33 @@ from shopflow.store.records import (
     StreamPosition,
     Suppression,
     Timeline,
+    Wait,
     retained_workflows,
 )
 from shopflow.store.sql import rows
 from shopflow.store.sql.carrying import load_customers, timers
 from shopflow.store.sql.database import Database
-from shopflow.store.tables import instant
+from shopflow.store.tables import instant, micros
 from shopflow.store.tally import results_by_workflow, stat_row
 
 #: Later than any instant.
 _FOREVER = 2**62
 
-#: Every (day, partition) of the event log, found by hopping through its key; then a look-up each.
-_PARTS = """
+#: Every day of the event log, found by hopping through its key; then look-ups in each.
+_DAYS = """
 WITH RECURSIVE days(day) AS (
     SELECT min(day) FROM events
     UNION ALL
     SELECT (SELECT min(e.day) FROM events AS e WHERE e.day > days.day)
     FROM days WHERE days.day IS NOT NULL
-), parts(day, part) AS (
-    SELECT day, (SELECT min(e.partition) FROM events AS e WHERE e.day = days.day)
-    FROM days WHERE day IS NOT NULL
-    UNION ALL
-    SELECT day, (SELECT min(e.partition) FROM events AS e
-                 WHERE e.day = parts.day AND e.partition > parts.part)
-    FROM parts WHERE parts.part IS NOT NULL
 )
-SELECT e.* FROM parts JOIN events AS e ON e.day = parts.day AND e.partition = parts.part
+SELECT e.* FROM days JOIN events AS e ON e.day = days.day
 """
-_EVENT_BY_ID = text(f"{_PARTS} WHERE e.id = :id ORDER BY e.occurred_at DESC LIMIT 1")
+_EVENT_BY_ID = text(
+    f"{_DAYS} WHERE e.partition IN :partitions AND e.id = :id ORDER BY e.occurred_at DESC LIMIT 1"
+).bindparams(bindparam("partitions", expanding=True))
 _EVENTS_OF_CUSTOMER = text(
-    f"{_PARTS} WHERE parts.part = :partition AND e.customer_id = :id ORDER BY e.occurred_at, e.id"
+    f"{_DAYS} WHERE e.partition = :partition AND e.customer_id = :id ORDER BY e.occurred_at, e.id"
 )
 
 
@@ -142,20 +140,15 @@ class SqlViews:
 
     def event(self, event_id: EventId) -> StoredEvent | None:
         """See `Views`."""
+        wanted = {"id": event_id, "partitions": list(range(self._database.partitions))}
         with self._database.reading() as connection:
-            found = connection.execute(_EVENT_BY_ID, {"id": event_id}).mappings().first()
+            found = connection.execute(_EVENT_BY_ID, wanted).mappings().first()
         return None if found is None else rows.stored_event(found)
 
     def journal_of_event(self, event_id: EventId) -> list[JournalEntry]:
         """See `Views`."""
         journal = tables.journal
         wanted = select(journal).where(journal.c.event_id == event_id).order_by(journal.c.seq)
-        event = self.event(event_id)
-        if event is not None and event.customer_id is not None:
-            # The journal is indexed by customer; without one, all of it is read.
-            customer = self.customer(event.customer_id)
-            alias_of = None if customer is None else customer.alias_of
-            wanted = wanted.where(journal.c.customer_id.in_([event.customer_id, alias_of]))
         with self._database.reading() as connection:
             return [rows.journal_entry(row) for row in connection.execute(wanted).mappings()]
 
@@ -186,6 +179,37 @@ class SqlViews:
             wanted = wanted.where(table.c.reason == reason)
         with self._database.reading() as connection:
             return [rows.dead_letter(row) for row in connection.execute(wanted).mappings()]
+
+    def waiting(
+        self, event_type: str, key: str, *, after: Wait | None = None, limit: int = 1_000
+    ) -> list[Wait]:
+        """See `Views`."""
+        table = tables.waits
+        place = tuple_(table.c.since, table.c.enrolment_id)
+        wanted = (
+            select(table)
+            .where(table.c.event_type == event_type, table.c.key == key)
+            .order_by(table.c.since, table.c.enrolment_id)
+            .limit(limit)
+        )
+        if after is not None:
+            wanted = wanted.where(place > (micros(after.since), after.enrolment_id))
+        with self._database.reading() as connection:
+            return [rows.wait_of(row) for row in connection.execute(wanted).mappings()]
+
+    def latest_events(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], datetime]:
+        """See `Views`."""
+        table = tables.latest_events
+        asked = sorted(set(keys))
+        found: dict[tuple[str, str], datetime] = {}
+        with self._database.reading() as connection:
+            for event_type, some in groupby(asked, key=itemgetter(0)):
+                wanted = select(table.c.key, table.c.at).where(
+                    table.c.event_type == event_type, table.c.key.in_([key for _, key in some])
+                )
+                for key, at in connection.execute(wanted):
+                    found[event_type, key] = instant(at)
+        return found
 
     def stats(self) -> list[StatRow]:
         """See `Views`."""
