@@ -94,7 +94,7 @@ def test_subject_and_preheader_fit_a_phone(path):
 @pytest.mark.parametrize("path", MAILS, ids=short)
 def test_service_and_review_mails_carry_no_offer(path):
     front, body = parts(path)
-    if not {"service", "review"} & set(front["purposes"]):
+    if not {"service", "review", "reply"} & set(front["purposes"]):
         return
     assert "code" not in front["variables"]
     assert not re.search(r"\d\s?%|\boffer\b|promo", _NOT_PROSE.sub("", body))
