@@ -13,7 +13,6 @@ import pytest
 from shopflow.demo.shop import simulate_shop
 from shopflow.domain.event import Facts
 from shopflow.domain.journal import Effect, JournalEntry, Kind, Queue
-from shopflow.domain.step import Send
 from shopflow.engine import Rulebook
 from shopflow.gitops.rehearsal import Stage
 from shopflow.gitops.scenario import read_scenarios
@@ -33,12 +32,24 @@ NOT_IN_THE_MONTH = frozenset(
         "backorder",
         "birthday",
         "child-birthday",
+        "contest",
+        "coupon-user-privilege",
         "email-change",
+        "interest-welcome",
         "invoice-unpaid",
+        "lead-magnet",
+        "loyalty-points",
         "password-changed",
         "password-reset",
+        "points-expiring",
+        "re-engage-and-sunset",
+        "replacement",
         "return-missing-info",
         "return-status",
+        "sale-lovers",
+        "seasonal-return",
+        "support-survey",
+        "vip-private-sale",
     }
 )
 
