@@ -10,6 +10,7 @@ import click
 
 from shopflow.cli.options import FORMAT, PROJECT
 from shopflow.cli.run import as_json, as_text, progress_bar, run_until_stopped
+from shopflow.cli.send import send
 from shopflow.runtime.app import open_app
 from shopflow.runtime.embedded import Embedded
 from shopflow.runtime.sources import open_sources
@@ -18,6 +19,9 @@ from shopflow.runtime.sources import open_sources
 @click.group
 def events() -> None:
     """Bring events in."""
+
+
+events.add_command(send)
 
 
 @events.command(name="import")

@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "test": "shopflow.cli.test:test",
         "simulate": "shopflow.cli.simulate:simulate",
         "run": "shopflow.cli.run:run",
+        "worker": "shopflow.cli.worker:worker",
         "status": "shopflow.cli.status:status",
         "explain": "shopflow.cli.explain:explain",
         "events": "shopflow.cli.events:events",

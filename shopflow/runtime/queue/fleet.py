@@ -1,0 +1,246 @@
+"""What one worker process has: the opened project, its Redis, and the answer to each doorbell.
+
+A job works batch after batch until nothing is left or its time slice ends. What could not be done
+is looked for again by the clock's rounds, so an error here only ends the slice.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from redis import Redis, RedisError
+
+from shopflow.errors import Conflict, SettingsError, StoreError
+from shopflow.lang.project import Project
+from shopflow.rulebook import load_project
+from shopflow.runtime.app import App, carriers_of, open_app
+from shopflow.runtime.embedded import replay_clock, wall_clock
+from shopflow.runtime.queue.bells import RENEWAL, Bell, Bells, Kind
+from shopflow.runtime.queue.delivery import Deliveries
+from shopflow.runtime.queue.intake import Intake
+from shopflow.runtime.queue.partition import Deciders, Reader
+from shopflow.runtime.queue.streams import Moved, Streams
+
+log = logging.getLogger("shopflow.worker")
+
+#: Seconds that a job works at most, and at least when other bells wait.
+SLICE, SHORT_SLICE = 20.0, 1.0
+#: Seconds between two ticks.
+TICK = 5.0
+#: Seconds that starting may take another worker, which makes the tables and deploys the rules.
+STARTING = 120
+
+
+class Slice:
+    """A job's share of the worker's time."""
+
+    def __init__(self, bells: Bells, bell: Bell, kinds: Collection[Kind]) -> None:
+        self._bells = bells
+        self._bell = bell
+        self._kinds = kinds
+        self._began = self._renewed = self._looked = time.monotonic()
+        self._cut = False
+
+    def cut(self) -> None:
+        """It is over after the batch at hand."""
+        self._cut = True
+
+    def is_over(self) -> bool:
+        """True when the job is to end; keeps the bell's lease meanwhile."""
+        now = time.monotonic()
+        if now - self._renewed > RENEWAL:
+            self._renewed = now
+            self._cut = self._cut or not self._bells.renew(self._bell)
+        if not self._cut and now - max(self._began, self._looked) > SHORT_SLICE:
+            self._looked = now
+            self._cut = self._bells.wait(self._kinds)
+        return self._cut or now - self._began > SLICE
+
+
+@dataclass(slots=True, kw_only=True)
+class Fleet:
+    """One worker process' part of the work."""
+
+    app: App
+    streams: Streams
+    bells: Bells
+    deliveries: Deliveries
+    deciders: Deciders
+    #: What this process answers.
+    kinds: Collection[Kind]
+    _readers: dict[int, Reader] = field(default_factory=dict)
+    _slice: Slice | None = None
+    _answering: Bell | None = None
+
+    @property
+    def every_bell(self) -> list[Bell]:
+        """All bells that there are."""
+        return [
+            Bell(Kind.CLOCK),
+            Bell(Kind.INGEST),
+            *(self.partition_bell(number) for number in range(self.streams.partitions)),
+            *self.channel_bells,
+        ]
+
+    @property
+    def channel_bells(self) -> list[Bell]:
+        """The bells of all channels."""
+        return [Bell(Kind.DELIVER, channel) for channel in self.deliveries.channels]
+
+    def partition_bell(self, partition: int) -> Bell:
+        """The bell of a partition."""
+        return Bell(Kind.PROCESS, str(partition))
+
+    def answer(self, bell: Bell) -> None:
+        """Does what the bell asks for, unless another worker is at it."""
+        if not self.bells.hold(bell):
+            return
+        self._answering = bell
+        self.bells.heard(bell)
+        self._slice = Slice(self.bells, bell, self.kinds)
+        try:
+            self._work(bell, self._slice.is_over)
+        except (Conflict, Moved) as e:
+            log.warning("%s: another worker took it over: %s", bell, e)
+            self._forget(bell)
+        except StoreError as e:
+            log.error("%s: %s", bell, e)  # noqa: TRY400 - it says what to do, the place does not
+            self._forget(bell)
+        finally:
+            self._slice = None
+
+    def answered(self) -> None:
+        """The job is gone; whoever rang meanwhile is answered by the next one."""
+        bell, self._answering = self._answering, None
+        if bell is not None:
+            self.bells.free(bell)
+            self.bells.ring_again(bell)
+
+    def cut(self) -> None:
+        """The job at hand ends after its batch."""
+        if self._slice is not None:
+            self._slice.cut()
+
+    def look(self) -> list[Bell]:
+        """Rings wherever work is found, by whoever is to do it; returns these bells."""
+        door, waiting = self.streams.lengths()
+        bells = [Bell(Kind.INGEST)] if door else []
+        told = self.app.store.views.told_partitions()
+        busy = {number for number, length in enumerate(waiting) if length} | set(told)
+        bells += [self.partition_bell(number) for number in sorted(busy)]
+        if self._may_deliver():
+            bells += self.channel_bells
+        self.bells.mend(self.every_bell)
+        self.bells.ring(bells)
+        return bells
+
+    def _work(self, bell: Bell, is_over: Callable[[], bool]) -> None:
+        match bell.kind:
+            case Kind.CLOCK:
+                self._tick()
+                self.look()
+            case Kind.INGEST:
+                Intake(self.app.store, self.streams).work(self._ring_partitions, is_over)
+            case Kind.PROCESS:
+                self._process(int(bell.of), is_over)
+            case Kind.DELIVER:
+                self.deliveries.work(bell.of, is_over)
+                self._ring_partitions(set(self.app.store.views.told_partitions()))
+        if is_over():
+            self.bells.ring([bell])
+
+    def _tick(self) -> None:
+        if self.app.event_clock:
+            return
+        ticked = f"{self.streams.namespace}:ticked"
+        if self.streams.redis.set(ticked, "1", nx=True, px=int(TICK * 1000)):
+            self.streams.add_tick()
+
+    def _process(self, partition: int, is_over: Callable[[], bool]) -> None:
+        try:
+            worked = self._reader(partition).work(is_over)
+        except Conflict:
+            # Others have read it since we did, and now it is our turn again.
+            self._readers.pop(partition, None)
+            worked = self._reader(partition).work(is_over)
+        if worked and self._may_deliver():
+            self.bells.ring(self.channel_bells)
+
+    def _reader(self, partition: int) -> Reader:
+        if partition not in self._readers:
+            self._readers[partition] = Reader(self.deciders, self.streams, partition)
+        return self._readers[partition]
+
+    def _forget(self, bell: Bell) -> None:
+        """What a reader knew of its place may be wrong; it takes the partition over anew."""
+        if bell.kind is Kind.PROCESS:
+            self._readers.pop(int(bell.of), None)
+
+    def _may_deliver(self) -> bool:
+        at = self.app.store.outbox.next_attempt_at()
+        return at is not None and at <= delivery_clock(self.app)()
+
+    def _ring_partitions(self, partitions: set[int]) -> None:
+        self.bells.ring(self.partition_bell(number) for number in sorted(partitions))
+
+
+def delivery_clock(app: App) -> Callable[[], datetime]:
+    """What deliveries take for now."""
+    return replay_clock if app.event_clock else wall_clock
+
+
+def connect(project: Project) -> Redis:
+    """The project's Redis, reached.
+
+    Raises:
+        SettingsError: None is named, or it cannot be reached.
+    """
+    if not project.redis:
+        raise SettingsError(
+            "`redis` in shopflow.yaml is empty: name a server, or use `shopflow run`, "
+            "which needs none"
+        )
+    try:
+        redis = Redis.from_url(project.redis, protocol=2)
+        redis.ping()
+    except (RedisError, ValueError) as e:
+        raise SettingsError(f"Redis cannot be reached; check `redis` in shopflow.yaml: {e}") from e
+    return redis
+
+
+@contextmanager
+def open_fleet(
+    root: Path, *, kinds: Collection[Kind] = tuple(Kind), event_clock: bool = False
+) -> Iterator[Fleet]:
+    """The project under the folder, opened by one of its workers.
+
+    Raises:
+        RulesInvalid: The rules cannot be run; carries every problem.
+        SettingsError: Redis is missing, or the database allows one process only and has one.
+        StoreError: The state cannot be opened.
+    """
+    loaded = load_project(root).require()
+    redis = connect(loaded.project)
+    namespace = loaded.project.queue.namespace
+    with ExitStack() as opened:
+        # One worker after the other makes the tables and deploys the rules.
+        with redis.lock(f"{namespace}:starting", timeout=STARTING):
+            app = opened.enter_context(open_app(root, event_clock=event_clock, loaded=loaded))
+        parts = app.parts(deliver=False)
+        parts.write.close()
+        deliveries = Deliveries(app, carriers_of(loaded.project))
+        opened.callback(deliveries.close)
+        yield Fleet(
+            app=app,
+            streams=Streams(redis, namespace, app.store.partitions),
+            bells=Bells(redis, namespace),
+            deliveries=deliveries,
+            deciders=Deciders(app.store, parts.processor, parts.timers, wall_clock),
+            kinds=kinds,
+        )
