@@ -6,6 +6,8 @@ What lint and the rules' own tests check is left to them.
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -106,6 +108,31 @@ def test_french_punctuation_keeps_to_its_word(path):
     prose = _NOT_PROSE.sub("x", "\n".join([front["subject"], front["preheader"], body]))
     assert not re.findall(r"\S*[ \n][:;!?»]|«[ \n]\S*|\d [%€]", prose)
     assert "'" not in prose, "French prose takes U+2019 for an apostrophe"
+
+
+def misspelt(text: str) -> set[str]:
+    """The words that the French dictionary does not know; skips where there is none."""
+    speller = shutil.which("hunspell")
+    if speller is None:
+        pytest.skip("hunspell is not installed: apt-get install hunspell hunspell-fr")
+    told = subprocess.run(  # noqa: S603 - a fixed command over our own templates
+        [speller, "-l", "-d", "fr_FR", "-i", "utf-8"],
+        input=text.replace("’", "'"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if told.returncode:
+        pytest.skip("hunspell has no French dictionary: apt-get install hunspell-fr")
+    return set(told.stdout.split())
+
+
+def test_french_is_spelt_as_the_dictionary_has_it():
+    prose = []
+    for path in FRENCH:
+        front, body = parts(path)
+        prose.append(_NOT_PROSE.sub(" ", "\n".join([front["subject"], front["preheader"], body])))
+    assert misspelt("\n".join(prose)) == set()
 
 
 def test_every_picture_has_words_for_who_cannot_see_it():
