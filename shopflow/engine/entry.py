@@ -15,7 +15,7 @@ from shopflow.domain.step import Wait
 from shopflow.domain.workflow import Reentry, Since, Workflow
 from shopflow.engine import exits, gates
 from shopflow.engine.ending import call_back
-from shopflow.engine.goals import watch_goal
+from shopflow.engine.goals import forget_goal, watch_goal
 from shopflow.engine.names import Names, note_failure, plain
 from shopflow.engine.traits import key_text
 from shopflow.engine.turn import Turn
@@ -66,6 +66,7 @@ def enter(
     if replaced is not None:
         turn.customer.enrolments.pop(replaced.id)
         call_back(turn, replaced)
+        forget_goal(turn, replaced)
     enrolment = turn.put(
         Enrolment(
             id=enrolment_id(turn.customer.id, workflow.id, key, cause, number),
@@ -116,10 +117,11 @@ def _gather(
 ) -> bool:
     """True when an enrolment that is gathering took the trigger in."""
     for enrolment in active:
-        step = workflow.steps.get(enrolment.step or StepId(""))
-        if isinstance(step, Wait) and step.gather and enrolment.digest == workflow.digest:
+        own = turn.rulebook.workflow(enrolment.digest) or workflow
+        step = own.steps.get(enrolment.step or StepId(""))
+        if isinstance(step, Wait) and step.gather:
             if len(enrolment.gathered) < step.gather:
-                gathered = (*enrolment.gathered, _kept(workflow, payload))
+                gathered = (*enrolment.gathered, _kept(own, payload))
                 turn.put(enrolment, gathered=gathered)
             return True
     return False

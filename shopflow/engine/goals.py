@@ -43,6 +43,14 @@ def watch_goal(
     turn.customer.goals = (*others, watch)
 
 
+def forget_goal(turn: Turn, enrolment: Enrolment) -> None:
+    """The enrolment gave way before it sent anything: the conversion is its successor's."""
+    if not enrolment.sent:
+        turn.customer.goals = tuple(
+            watch for watch in turn.customer.goals if watch.enrolment_id != enrolment.id
+        )
+
+
 def _reads_trigger(goal: Goal) -> bool:
     asked = [expression for expression in (goal.when, goal.value) if expression is not None]
     return any(path[0] == "trigger" for expression in asked for path in expression.reads)
@@ -52,7 +60,8 @@ def credit(turn: Turn, event: Event) -> None:
     """Credit the event to every workflow whose goal it reaches in time; each counts once."""
     open_watches = []
     for watch in turn.customer.goals:
-        workflow = turn.rulebook.workflow(watch.digest)
+        # Nobody may be on that version any more: the live one knows what its goal is.
+        workflow = turn.rulebook.workflow(watch.digest) or turn.rulebook.current(watch.workflow)
         if workflow is not None and _reached(turn, workflow, watch, event):
             _convert(turn, workflow, watch, event)
         else:

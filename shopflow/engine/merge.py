@@ -12,6 +12,7 @@ from shopflow.domain.journal import Cancel, EndReason, Tell
 from shopflow.engine import consent, traits
 from shopflow.engine.ending import end
 from shopflow.engine.exits import RECENT_EVENTS, left_already
+from shopflow.engine.goals import forget_goal
 from shopflow.engine.turn import Draft, Turn
 
 
@@ -117,6 +118,7 @@ def _merge_enrolments(turn: Turn, theirs: tuple[Enrolment, ...], at: datetime) -
         turn.put(enrolment)
         older = rival if rival.entered_at < enrolment.entered_at else enrolment
         end(turn, turn.rulebook.workflow(older.digest), older, EndReason.MERGED, at)
+        forget_goal(turn, older)
 
 
 def _leave(turn: Turn, theirs: set[EnrolmentId], their_events: tuple[RecentEvent, ...]) -> None:

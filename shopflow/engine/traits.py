@@ -49,14 +49,14 @@ def fold(
             value = trait.value.evaluate(names) if trait.value is not None else None
             key = None if trait.by is None else key_text(trait.by.evaluate(names))
             contribution = _contribution(trait, value, event.occurred_at)
+            known = (changed or states).get(trait.name)
+            state = _folded(trait, known, key, contribution, event.occurred_at)
         except EvaluationError as error:
             failed(trait, error)
             continue
         if changed is None:
             changed = dict(states)
-        changed[trait.name] = _folded(
-            trait, changed.get(trait.name), key, contribution, event.occurred_at
-        )
+        changed[trait.name] = state
     return states if changed is None else changed
 
 
@@ -157,10 +157,8 @@ def _joined(trait: Trait, older: State, newer: State) -> State:
             return older + newer
         case Aggregate.SUM:
             return str(Decimal(str(older)) + Decimal(str(newer)))
-        case Aggregate.MIN:
-            return min(older, newer)
-        case Aggregate.MAX:
-            return max(older, newer)
+        case Aggregate.MIN | Aggregate.MAX:
+            return _extreme(trait, older, newer)
         case Aggregate.FIRST:
             return newer if newer[0] < older[0] else older
         case Aggregate.LAST:
@@ -174,6 +172,12 @@ def _joined(trait: Trait, older: State, newer: State) -> State:
             while len(counts) > trait.limit:
                 del counts[min(counts, key=counts.__getitem__)]
             return counts
+
+
+def _extreme(trait: Trait, older: State, newer: State) -> State:
+    if isinstance(older, str) != isinstance(newer, str):
+        raise EvaluationError(f"{trait.name} cannot compare text with a number")
+    return min(older, newer) if trait.aggregate is Aggregate.MIN else max(older, newer)
 
 
 def _value(trait: Trait, state: State, now: datetime) -> State:

@@ -12,7 +12,7 @@ from shopflow.domain.step import Wait, WaitFor
 from shopflow.domain.workflow import Workflow
 from shopflow.engine import zones
 from shopflow.engine.moves import Go, Move, Stay
-from shopflow.engine.names import Names, enrolment_names, event_record, holds
+from shopflow.engine.names import Names, enrolment_names, event_record, holds, note_failure
 from shopflow.engine.turn import Turn
 from shopflow.errors import EvaluationError
 
@@ -81,7 +81,8 @@ def is_met(
     for field, expression in step.match.items():
         try:
             wanted = expression.evaluate(names)
-        except EvaluationError:
+        except EvaluationError as error:
+            note_failure(turn, expression, error, at=at, workflow=workflow, enrolment=enrolment)
             return False
         if field not in record or not _equal(record[field], wanted):
             return False

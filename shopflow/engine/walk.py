@@ -53,13 +53,21 @@ def settle_version(turn: Turn, enrolment: Enrolment, at: datetime) -> Enrolment 
         return None
     if workflow.digest == enrolment.digest:
         return enrolment
+    renamed = workflow.in_flight.renamed
     step = enrolment.step
     if step is not None:
-        step = workflow.in_flight.renamed.get(step, step)
+        step = renamed.get(step, step)
         if step not in workflow.steps:
             end(turn, workflow, enrolment, EndReason.RETIRED, at)
             return None
-    return turn.put(enrolment, digest=workflow.digest, version=workflow.version, step=step)
+    return turn.put(
+        enrolment,
+        digest=workflow.digest,
+        version=workflow.version,
+        step=step,
+        results={renamed.get(name, name): result for name, result in enrolment.results.items()},
+        visits={renamed.get(name, name): count for name, count in enrolment.visits.items()},
+    )
 
 
 def start(turn: Turn, workflow: Workflow, enrolment: Enrolment) -> None:
@@ -166,9 +174,13 @@ def _note(
 
 
 def _count_visit(turn: Turn, enrolment: Enrolment, step: Step) -> Enrolment:
-    if not isinstance(step, Send) or step.id not in enrolment.results:
+    """Tell apart what is sent or emitted in each round of a repetition."""
+    if isinstance(step, Emit):
+        visit = enrolment.visits.get(step.id, 0) + 1
+    elif isinstance(step, Send) and step.id in enrolment.results:
+        visit = enrolment.visits.get(step.id, 1) + 1
+    else:
         return enrolment
-    visit = enrolment.visits.get(step.id, 1) + 1
     return turn.put(enrolment, visits={**enrolment.visits, step.id: visit})
 
 
@@ -254,9 +266,7 @@ def _come_round(
     if rounds == 0:
         return _begin_round(turn, workflow, enrolment, step)
     if rounds >= step.limit:
-        others = {name: count for name, count in enrolment.visits.items() if name != step.id}
-        turn.put(enrolment, visits=others)
-        return Go(step.next)
+        return _end_rounds(turn, enrolment, step)
     pause = waits.length(step.every, names)
     if not pause:
         # A timer would be due now, and miss the next event of this very instant.
@@ -269,10 +279,17 @@ def _begin_round(turn: Turn, workflow: Workflow, enrolment: Enrolment, step: Rep
     names = enrolment_names(turn, workflow, enrolment, at)
     wanted = holds(turn, step.while_, names, at=at, workflow=workflow, enrolment=enrolment)
     if step.body is None or not wanted:
-        return Go(step.next)
+        return _end_rounds(turn, enrolment, step)
     rounds = enrolment.visits.get(step.id, 0) + 1
     turn.put(enrolment, visits={**enrolment.visits, step.id: rounds})
     return Go(step.body)
+
+
+def _end_rounds(turn: Turn, enrolment: Enrolment, step: Repeat) -> Move:
+    """Go on, with the count at none: a repetition around this one may come here again."""
+    others = {name: count for name, count in enrolment.visits.items() if name != step.id}
+    turn.put(enrolment, visits=others)
+    return Go(step.next)
 
 
 def _failing(step: Step) -> Expression | None:
