@@ -89,7 +89,7 @@ class Simulation:
     def sends(self) -> Iterable[bytes]:
         """A line a message, in order of time."""
         for message in sorted(self.tally.messages, key=_by_time):
-            yield orjson.dumps(_send(message), option=orjson.OPT_UTC_Z) + b"\n"
+            yield orjson.dumps(as_send(message), option=orjson.OPT_UTC_Z) + b"\n"
 
 
 def in_pages(source: Source, name: str) -> Iterator[list[Line]]:
@@ -197,7 +197,8 @@ def _by_time(message: Message) -> tuple[datetime, str, str, str, str]:
     )
 
 
-def _send(message: Message) -> Mapping[str, object]:
+def as_send(message: Message) -> Mapping[str, object]:
+    """The message as a line of the sends file tells it."""
     return {
         "at": message.decided_at,
         "customer_id": message.customer_id,

@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
+import sqlite3
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
+import orjson
 import pytest
 import yaml
+
+from shopflow.domain.codec import message_from_json
+from shopflow.runtime.simulate import as_send
 
 HERE = Path(__file__).parent
 FACTS = yaml.safe_load((HERE / "facts.yaml").read_text(encoding="utf-8"))
@@ -25,6 +31,12 @@ EXPRESSED = [
     if "none" not in how
 ]
 TIMERS = [(stream, fact) for stream, fact in EXPRESSED if FACTS[stream][fact]["is"] == "timers"]
+
+#: What goes through the database as well, where all of it would take long.
+ENOUGH = {
+    "online_retail": {"no-next-order-60d", "no-second-order-30d", "net-spend-1000-at-end"},
+    "rees46": {"browse-abandoned-30min", "cart-abandoned-30min", "viewed-3x-in-1h"},
+}
 
 pytestmark = pytest.mark.slow
 
@@ -48,18 +60,26 @@ def simulated(shared, tmp_path_factory):
     @cache
     def run(stream, until):
         sends = folder / f"{stream}-{until}.jsonl"
-        command = [
-            *(Path(sys.executable).parent / "shopflow", "simulate"),
-            shared / "data" / stream / "events.jsonl.gz",
-            *("--until", until, "--sends", sends, "--format", "json"),
-            *("--project", HERE / "facts" / stream),
-        ]
-        ran = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert ran.returncode == 0, ran.stderr
+        ran = shopflow(
+            *("simulate", events_of(shared, stream), "--until", until, "--sends", sends),
+            *("--format", "json", "--project", HERE / "facts" / stream),
+        )
         lines = [json.loads(line) for line in sends.read_text(encoding="utf-8").splitlines()]
-        return SimpleNamespace(**json.loads(ran.stdout), lines=lines)
+        return SimpleNamespace(**json.loads(ran), lines=lines)
 
     return run
+
+
+def shopflow(*arguments):
+    """What the command prints."""
+    command = [Path(sys.executable).parent / "shopflow", *arguments]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def events_of(shared, stream):
+    return shared / "data" / stream / "events.jsonl.gz"
 
 
 def sends_of(result, workflow):
@@ -126,3 +146,49 @@ def test_counts_of_the_summary_are_those_of_the_sends_file(simulated, stream):
     result = simulated(stream, "drain")
     for workflow, counts in result.workflows.items():
         assert sum(counts["sends"].values()) == len(sends_of(result, workflow))
+
+
+def copied(stream, folder):
+    """The project of a stream in a folder of its own, with as many workflows as are enough."""
+    project = folder / stream
+    shutil.copytree(HERE / "facts" / stream, project)
+    for path in project.rglob("rules/workflows/*/*.yaml"):
+        if path.stem not in ENOUGH.get(stream, {path.stem}):
+            path.unlink()
+    return project
+
+
+def kept_sends(project):
+    """The messages in the database, as the lines of a sends file."""
+    with sqlite3.connect(project / "shopflow.db") as database:
+        rows = database.execute("SELECT state, message FROM messages").fetchall()
+    database.close()
+    assert {state for state, _ in rows} == {"sent"}
+    messages = [message_from_json(json.loads(text)) for _, text in rows]
+    return [json.loads(orjson.dumps(as_send(m), option=orjson.OPT_UTC_Z)) for m in messages]
+
+
+def in_order(sends):
+    return sorted(json.dumps(send, sort_keys=True) for send in sends)
+
+
+@pytest.mark.parametrize(
+    ("stream", "until"),
+    [
+        ("otto", "end"),
+        ("otto", "drain"),
+        ("snowplow_demo", "end"),
+        ("snowplow_demo", "drain"),
+        ("rees46", "end"),
+        ("online_retail", "drain"),
+    ],
+)
+def test_run_into_a_database_sends_what_simulate_says(shared, simulated, tmp_path, stream, until):
+    project = copied(stream, tmp_path)
+    options = ("--clock", "event", "--until", until, "--project", project)
+    shopflow("run", events_of(shared, stream), *options)
+    kept = kept_sends(project)
+    workflows = {path.stem for path in project.rglob("rules/workflows/*/*.yaml")}
+    said = [line for line in simulated(stream, until).lines if line["workflow"] in workflows]
+    assert kept
+    assert in_order(kept) == in_order(said)
