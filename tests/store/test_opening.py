@@ -20,8 +20,7 @@ from shopflow.store.tables import metadata
 
 STEPS = [
     "0001 The first tables.",
-    "0002 Waits, the journal by event, and on PostgreSQL a table for each day of events and "
-    "journal.",
+    "0002 Waits, the journal by event, and on PostgreSQL a table for each day.",
 ]
 
 

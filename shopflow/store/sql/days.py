@@ -54,11 +54,16 @@ class Days:
         self._engine = engine
         self._known: dict[str, set[int]] = {table: set() for table in SPLITS}
 
-    def hold(self, table: str, rows: Iterable[Sequence[Any]]) -> None:
-        """There is a place for each of the rows."""
-        if (split := SPLITS.get(table)) is not None:
-            place, unit = split
-            self._make(table, {row[place] // unit for row in rows})
+    def hold(self, table: str, rows: Iterable[Sequence[Any]]) -> list[str]:
+        """There is a place for each of the rows; the partitions that were not known before.
+
+        A transaction that has written to the table does not look for new ones by itself: it has
+        to lock them.
+        """
+        if (split := SPLITS.get(table)) is None:
+            return []
+        place, unit = split
+        return self._make(table, {row[place] // unit for row in rows})
 
     def make_room(self, until: datetime, *, since: datetime) -> None:
         """There is a place for every day from one to the other."""
@@ -85,20 +90,24 @@ class Days:
         for known in self._known.values():
             known.clear()
 
-    def _make(self, table: str, keys: set[int]) -> None:
+    def _make(self, table: str, keys: set[int]) -> list[str]:
         missing = keys - self._known[table]
         if not missing:
-            return
-        split = SPLITS[table]
+            return []
+        split, names = SPLITS[table], []
         # On a connection of its own: the partition stays, whatever becomes of the batch.
         with self._engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            taken = [(start, end) for _, start, end, _ in _partitions(connection, table)]
+            there = _partitions(connection, table)
             for key in sorted(missing):
                 first, end = key * split.unit, (key + 1) * split.unit
-                if not any(start < end and first < stop for start, stop in taken):
-                    _create(connection, table, f"{table}_{split.name(key)}", first, end)
+                name = next((n for n, start, stop, _ in there if start <= first < stop), None)
+                if name is None:
+                    name = f"{table}_{split.name(key)}"
+                    _create(connection, table, name, first, end)
+                names.append(name)
         self._known[table] |= missing
+        return names
 
 
 def _partitions(connection: Connection, table: str) -> list[tuple[str, float, int, bool]]:

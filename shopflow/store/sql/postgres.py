@@ -71,8 +71,9 @@ class Postgres:
     def insert(self, connection: Connection, shape: Shape, rows: Sequence[tuple[Any, ...]]) -> None:
         """See `Dialect`."""
         if rows:
-            self.days.hold(shape.table.name, rows)
-            _driver(connection).execute(_insert(shape), (_records(shape.columns, rows),))
+            self._carrying(connection, shape, rows).execute(
+                _insert(shape), (_records(shape.columns, rows),)
+            )
 
     def insert_new(
         self, connection: Connection, shape: Shape, rows: Sequence[tuple[Any, ...]]
@@ -80,9 +81,10 @@ class Postgres:
         """See `Dialect`."""
         if not rows:
             return []
-        self.days.hold(shape.table.name, rows)
         statement = f"{_insert(shape)} RETURNING {', '.join(shape.key)}"
-        made = _driver(connection).execute(statement, (_records(shape.columns, rows),))
+        made = self._carrying(connection, shape, rows).execute(
+            statement, (_records(shape.columns, rows),)
+        )
         fresh = set(made.fetchall())
         places = [shape.columns.index(name) for name in shape.key]
         news = []
@@ -114,6 +116,15 @@ class Postgres:
         # It may be that a day was forgotten that is known here.
         self.days.forget()
         return fault_of(error, self.name)
+
+    def _carrying(
+        self, connection: Connection, shape: Shape, rows: Sequence[tuple[Any, ...]]
+    ) -> Any:
+        """The driver's connection, for which there is a place for each of the rows."""
+        driver = _driver(connection)
+        if new := self.days.hold(shape.table.name, rows):
+            driver.execute(f"LOCK TABLE {', '.join(sorted(set(new)))} IN ROW EXCLUSIVE MODE")
+        return driver
 
 
 def _read(driver: Any, statement: str, keys: Sequence[tuple[int, str]]) -> Iterator[CustomerRow]:

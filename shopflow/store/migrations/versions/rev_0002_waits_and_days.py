@@ -1,4 +1,4 @@
-"""Waits, the journal by event, and on PostgreSQL a table for each day of events and journal."""
+"""Waits, the journal by event, and on PostgreSQL a table for each day."""
 
 from __future__ import annotations
 
