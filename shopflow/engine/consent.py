@@ -112,10 +112,17 @@ def absorb(turn: Turn, event: Event) -> bool:
     if isinstance(entries, list):
         for entry in entries:
             if isinstance(entry, dict):
-                word = str(entry.get("state", "granted"))
-                _apply(turn, event, entry, _STATES.get(f"consent.{word}", ConsentState.GRANTED))
+                _apply(turn, event, entry, _state_in(entry))
     _soft_opt_in(turn, event)
     return turn.customer.consents is not before
+
+
+def _state_in(entry: Mapping[str, object]) -> ConsentState:
+    """What an entry says: to be there is to agree, and a word that nobody knows is a no."""
+    word = entry.get("state")
+    if word is None:
+        return ConsentState.GRANTED
+    return _STATES.get(f"consent.{word}", ConsentState.DENIED)
 
 
 def _apply(turn: Turn, event: Event, entry: Mapping[str, object], state: ConsentState) -> None:
