@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import holidays
@@ -41,18 +41,31 @@ class CronSchedule:
 
     def next_after(self, moment: datetime) -> datetime:
         """The first occurrence strictly after the moment, in UTC."""
-        where = ZoneInfo(self.timezone)
-        local = moment.astimezone(where)
-        # After a change of the clocks, local times of before it may still lie ahead.
-        changed = local.utcoffset() != (moment - _DAY).astimezone(where).utcoffset()
-        start = local.replace(tzinfo=None) - (_DAY if changed else timedelta())
-        # Among plain local times there are no gaps; the zone is applied to each.
-        occurrences = croniter(self.cron, start)
-        while True:
-            naive: datetime = occurrences.get_next(datetime)
-            found = naive.replace(tzinfo=where).astimezone(UTC)
-            if found > moment:
-                return found
+        # Every customer asks for the same few instants, and working one out is slow: what comes
+        # next after the hour that has begun comes next after every moment up to then.
+        hour = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        found = _remembered(self, hour)
+        return found if found > moment else _next_after(self, moment)
+
+
+@lru_cache(maxsize=8192)
+def _remembered(schedule: CronSchedule, hour: datetime) -> datetime:
+    return _next_after(schedule, hour)
+
+
+def _next_after(schedule: CronSchedule, moment: datetime) -> datetime:
+    where = ZoneInfo(schedule.timezone)
+    local = moment.astimezone(where)
+    # After a change of the clocks, local times of before it may still lie ahead.
+    changed = local.utcoffset() != (moment - _DAY).astimezone(where).utcoffset()
+    start = local.replace(tzinfo=None) - (_DAY if changed else timedelta())
+    # Among plain local times there are no gaps; the zone is applied to each.
+    occurrences = croniter(schedule.cron, start)
+    while True:
+        naive: datetime = occurrences.get_next(datetime)
+        found = naive.replace(tzinfo=where).astimezone(UTC)
+        if found > moment:
+            return found
 
 
 def cron_schedule(cron: str, timezone: str) -> CronSchedule | str:
