@@ -41,7 +41,7 @@ def match(ctx: click.Context, rounds: int, style: str) -> None:
     """Measure finding an event's rules among ten to ten thousand."""
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("matching", total=rounds * len(match_bench.SIZES))
+        task = bar.add_task("matching", total=2 * rounds * len(match_bench.SIZES))
         report = match_bench.run(rounds, done=lambda: bar.advance(task))
     click.echo(match_bench.render_json(report) if style == "json" else match_bench.render(report))
     ctx.exit(CLEAN if report.reached else FINDINGS)

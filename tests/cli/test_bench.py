@@ -57,7 +57,7 @@ def test_the_command_fails_above_the_bar(monkeypatch, growth, code):
         )
 
     lines = (line(10, 1.0), line(10_000, growth))
-    measured = match.Report(rounds=1, lines=lines)
+    measured = match.Report(rounds=1, lines=lines, growth=growth)
     monkeypatch.setattr(match, "run", lambda *_, **__: measured)
     ran = CliRunner().invoke(bench, ["match", "--format", "json"])
     assert (ran.exit_code, json.loads(ran.stdout)["growth"]) == (code, growth)
