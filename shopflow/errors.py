@@ -61,7 +61,8 @@ class PluginError(ShopflowError):
 class StoreError(ShopflowError):
     """Raised when the state cannot be read or written.
 
-    `retryable` says that nothing was kept and that the reason passes by itself.
+    `retryable` says that the reason passes by itself; the batch is kept whole or not at all, and
+    where it was cut off while committing, its stream's cursor tells which.
     """
 
     def __init__(self, message: str = "", *, retryable: bool = False) -> None:

@@ -19,9 +19,16 @@ from shopflow.domain.message import Message
 from shopflow.domain.policy import MessageClass
 from shopflow.store.opening import open_store
 from shopflow.store.records import Arrival
+from shopflow.store.tables import metadata
 
 NOW = datetime(2026, 3, 3, 10, tzinfo=UTC)
 PARTITIONS = 4
+
+
+def psycopg_connection(url):
+    """A connection of the bare driver, on which every statement is a transaction of its own."""
+    psycopg = pytest.importorskip("psycopg", reason="PostgreSQL's driver is not installed")
+    return psycopg.connect(url, autocommit=True, connect_timeout=3)
 
 
 class Opener:
@@ -68,6 +75,27 @@ def postgres(server):
     return server
 
 
+@pytest.fixture(scope="session")
+def kept_shop(server):
+    """A shop in a database of its own on the server, made once for all tests."""
+    url = f"{server}_kept"
+    with psycopg_connection(server) as admin:
+        admin.execute(f"CREATE DATABASE {url.rpartition('/')[2]}")
+    open_store(url, partitions=PARTITIONS).close()
+    yield url
+    with psycopg_connection(server) as admin:
+        admin.execute(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
+
+
+@pytest.fixture
+def postgres_shop(kept_shop):
+    """The kept shop with nothing in it."""
+    emptied = [name for name in metadata.tables if name != "settings"]
+    with psycopg_connection(kept_shop) as connection:
+        connection.execute(f"TRUNCATE {', '.join(emptied)} RESTART IDENTITY")
+    return kept_shop
+
+
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
 def opener(request: pytest.FixtureRequest, tmp_path: Path):
     """Each call opens the same store once more."""
@@ -77,7 +105,7 @@ def opener(request: pytest.FixtureRequest, tmp_path: Path):
         case "sqlite":
             opener = Opener(f"sqlite:///{tmp_path / 'shop.db'}")
         case _:
-            opener = Opener(request.getfixturevalue("postgres"))
+            opener = Opener(request.getfixturevalue("postgres_shop"))
     yield opener
     opener.close()
 

@@ -13,7 +13,7 @@ class Fault(NamedTuple):
     """A refusal, in a sentence with what to do."""
 
     says: str
-    #: The same again may go well: nothing was kept, and the reason passes.
+    #: The same again may go well: the reason passes by itself.
     passing: bool = False
     #: One value is at fault; the rest would have been kept.
     of_value: bool = False
@@ -29,8 +29,8 @@ _ADVICE = {
     "`shopflow db upgrade`, or check the user's rights",
     "53": "the server has no room or no connection left; look at its log",
     "55": "another process kept a row locked; end that process, or try again",
-    "57": "the server is stopping or starting, or ended this connection; nothing of this batch "
-    "was kept, try again once it runs",
+    "57": "the server is stopping or starting, or ended this connection; what was not committed "
+    "is not kept, try again once it runs",
 }
 #: No connection left, which passes; a full disk has another code of that class.
 _TOO_MANY_CONNECTIONS = "53300"
@@ -39,8 +39,10 @@ _PASSING = frozenset({"08", "40", "55", "57"})
 #: Also what a row is told whose day was forgotten at that moment.
 _NO_PARTITION = "23514"
 
-#: What a server says before there is a session that could carry a code.
-_SAID_AT_THE_DOOR = {
+#: What is said before there is a session that could carry a code, or after it.
+_SAID_WITHOUT_CODE = {
+    "connection is lost": "57P01",
+    "closed the connection unexpectedly": "57P01",
     "too many clients": _TOO_MANY_CONNECTIONS,
     "too many connections": _TOO_MANY_CONNECTIONS,
     "connection slots are reserved": _TOO_MANY_CONNECTIONS,
@@ -64,7 +66,7 @@ def fault_of(error: Exception, name: str) -> Fault:
 
 
 def _code_of(said: str) -> str:
-    for sign, code in _SAID_AT_THE_DOOR.items():
+    for sign, code in _SAID_WITHOUT_CODE.items():
         if sign in said:
             return code
     if 'database "' in said and "does not exist" in said:
