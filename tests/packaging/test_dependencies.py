@@ -15,9 +15,8 @@ import shopflow_channels
 import shopflow
 
 OURS = {"shopflow", "shopflow_channels"}
-#: Needed without an import: time zones where the system has none, and the queue that will ring
-#: workers on several machines.
-BY_NAME = {"tzdata", "redis", "rq"}
+#: Needed without an import: time zones where the system has none.
+BY_NAME = {"tzdata"}
 
 
 def plain(name):
