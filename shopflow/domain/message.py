@@ -39,5 +39,5 @@ class Message:
     #: The instant of the decision, and the one that lateness is measured from.
     decided_at: datetime
     cursor_at: datetime
-    #: Past this the message is handed back instead of sent.
+    #: From this instant on the message is handed back instead of sent.
     send_by: datetime

@@ -95,7 +95,7 @@ class Envelopes:
         self, message: Message, customer: Customer | None, now: datetime
     ) -> Withheld | None:
         if not self.event_clock:
-            if now > message.send_by:
+            if now >= message.send_by:
                 return Withheld(outcome=Outcome.RETURNED, reason=Reason.STALE)
             if (reason := self._forbidden(message, customer, now)) is not None:
                 return Withheld(outcome=Outcome.DROPPED, reason=reason)

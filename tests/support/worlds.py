@@ -217,7 +217,7 @@ def play(world: World) -> Played:
             if at > until:
                 return
             del waiting[message.id]
-            late = at > message.send_by
+            late = at >= message.send_by
             outcome = Outcome.RETURNED if late else Outcome.ACCEPTED
             if not late:
                 played.accepted.append((at, message))
