@@ -42,15 +42,18 @@ class CronSchedule:
     def next_after(self, moment: datetime) -> datetime:
         """The first occurrence strictly after the moment, in UTC."""
         # Every customer asks for the same few instants, and working one out is slow: what comes
-        # next after the hour that has begun comes next after every moment up to then.
+        # next after the day that has begun, or the hour, comes next after every moment up to then.
         hour = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-        found = _remembered(self, hour)
-        return found if found > moment else _next_after(self, moment)
+        for begun in (hour.replace(hour=0), hour):
+            found = _remembered(self, begun)
+            if found > moment:
+                return found
+        return _next_after(self, moment)
 
 
 @lru_cache(maxsize=8192)
-def _remembered(schedule: CronSchedule, hour: datetime) -> datetime:
-    return _next_after(schedule, hour)
+def _remembered(schedule: CronSchedule, begun: datetime) -> datetime:
+    return _next_after(schedule, begun)
 
 
 def _next_after(schedule: CronSchedule, moment: datetime) -> datetime:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -34,6 +34,20 @@ def at(text: str) -> datetime:
 def test_the_next_occurrence_is_a_local_time(cron, moment, following):
     schedule = CronSchedule(cron, "Europe/Paris")
     assert schedule.next_after(at(moment)) == at(following)
+
+
+@pytest.mark.parametrize("cron", ["*/7 * * * *", "15 3,22 * * *", "30 2 * * *", "0 10 * * mon"])
+@pytest.mark.parametrize("timezone", ["Europe/Paris", "Asia/Kolkata", "Australia/Lord_Howe"])
+def test_asked_every_few_minutes_or_once_a_schedule_says_the_same(cron, timezone):
+    schedule = CronSchedule(cron, timezone)
+    for beginning in ("2026-03-28T20:00", "2026-10-24T20:00"):
+        moment = at(beginning)
+        while moment < at(beginning) + timedelta(hours=12):
+            following = schedule.next_after(moment)
+            assert following > moment
+            # Nothing lies between: a moment right before it has the same answer.
+            assert schedule.next_after(following - timedelta(microseconds=1)) == following
+            moment += timedelta(minutes=7)
 
 
 @pytest.mark.parametrize("cron", ["0 10 * *", "61 * * * *", "0 10 30 2 *", "0 10 * * mond", "x"])
