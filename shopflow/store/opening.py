@@ -42,7 +42,7 @@ def open_store(
     """
     if url == "memory:":
         return MemoryStore(partitions or 1)
-    dialect = _dialect(url, root, full_sync=full_sync)
+    dialect = dialect_of(url, root, full_sync=full_sync)
     if not create and not dialect.exists:
         raise StoreError(
             f"there is no database {dialect.name} yet: `shopflow run` or `shopflow db upgrade` "
@@ -56,14 +56,33 @@ def open_store(
         raise
 
 
+def dialect_of(url: str, root: Path | None = None, *, full_sync: bool = False) -> Dialect:
+    """The kind of database that a URL names, not yet opened; see `open_store`."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise StoreError(f"'{url}' is no database URL: write sqlite:///shop.db") from error
+    kind = parsed.get_backend_name()
+    if kind == "sqlite":
+        if root is not None and parsed.database not in {None, "", ":memory:"}:
+            parsed = parsed.set(database=str(root / str(parsed.database)))
+        return Sqlite(parsed, full_sync=full_sync)
+    if kind == "postgresql":
+        return Postgres(parsed)
+    raise StoreError(
+        f"databases of the kind '{kind}' are not supported: write sqlite:///shop.db or "
+        "postgresql://host/shop"
+    )
+
+
 def shown(url: str, root: Path | None = None) -> str:
     """The database as people know it, without a password."""
-    return _dialect(url, root, full_sync=False).name
+    return dialect_of(url, root, full_sync=False).name
 
 
 def upgrade(url: str, root: Path | None = None) -> list[str]:
     """The steps that were missing and are done now; see `open_store` for what is raised."""
-    dialect = _dialect(url, root, full_sync=False)
+    dialect = dialect_of(url, root, full_sync=False)
     try:
         return upgrade_database(dialect)
     finally:
@@ -84,24 +103,6 @@ def upgrade_database(dialect: Dialect) -> list[str]:
         if missing:
             migrate.upgrade(connection)
     return missing
-
-
-def _dialect(url: str, root: Path | None, *, full_sync: bool) -> Dialect:
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise StoreError(f"'{url}' is no database URL: write sqlite:///shop.db") from error
-    kind = parsed.get_backend_name()
-    if kind == "sqlite":
-        if root is not None and parsed.database not in {None, "", ":memory:"}:
-            parsed = parsed.set(database=str(root / str(parsed.database)))
-        return Sqlite(parsed, full_sync=full_sync)
-    if kind == "postgresql":
-        return Postgres(parsed)
-    raise StoreError(
-        f"databases of the kind '{kind}' are not supported: write sqlite:///shop.db or "
-        "postgresql://host/shop"
-    )
 
 
 def _step(connection: Connection) -> str | None:
