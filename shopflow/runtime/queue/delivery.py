@@ -62,14 +62,14 @@ class Deliveries:
 async def _deliver(deliverer: Deliverer, is_over: Callable[[], bool]) -> None:
     running = asyncio.create_task(deliverer.run())
     try:
-        while not (deliverer.is_idle or is_over()):
+        while not (deliverer.is_idle or running.done() or is_over()):
             await asyncio.wait([running], timeout=LOOK)
-            if running.done():
-                break
     finally:
+        # Whatever ends the turn: what is under way gets its receipt.
         deliverer.stop()
+        await asyncio.wait([running])
     try:
-        await running
+        running.result()
     except* StoreError as errors:
         raise _first(errors) from errors
 

@@ -232,15 +232,22 @@ def open_fleet(
         # One worker after the other makes the tables and deploys the rules.
         with redis.lock(f"{namespace}:starting", timeout=STARTING):
             app = opened.enter_context(open_app(root, event_clock=event_clock, loaded=loaded))
-        parts = app.parts(deliver=False)
-        parts.write.close()
-        deliveries = Deliveries(app, carriers_of(loaded.project))
-        opened.callback(deliveries.close)
-        yield Fleet(
-            app=app,
-            streams=Streams(redis, namespace, app.store.partitions),
-            bells=Bells(redis, namespace),
-            deliveries=deliveries,
-            deciders=Deciders(app.store, parts.processor, parts.timers, wall_clock),
-            kinds=kinds,
-        )
+        fleet = fleet_of(app, redis, kinds)
+        opened.callback(fleet.deliveries.close)
+        yield fleet
+
+
+def fleet_of(app: App, redis: Redis, kinds: Collection[Kind] = tuple(Kind)) -> Fleet:
+    """One worker's part of the work on an opened project."""
+    parts = app.parts(deliver=False)
+    # Jobs are done one after the other, so that the store needs no thread of its own.
+    parts.write.close()
+    namespace = app.project.queue.namespace
+    return Fleet(
+        app=app,
+        streams=Streams(redis, namespace, app.store.partitions),
+        bells=Bells(redis, namespace),
+        deliveries=Deliveries(app, carriers_of(app.project)),
+        deciders=Deciders(app.store, parts.processor, parts.timers, wall_clock),
+        kinds=kinds,
+    )

@@ -1,0 +1,106 @@
+"""Redis Streams, RQ workers and PostgreSQL send what `simulate` says, to the last message."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.production import (
+    Shop,
+    generated,
+    redis_namespace,
+    scratch_database,
+    wait_for,
+)
+
+#: Events of the real stream in the quick run.
+SOME = 1500
+
+
+@pytest.fixture
+def shop(tmp_path):
+    with redis_namespace() as (redis, namespace), scratch_database() as database:
+        yield Shop(tmp_path, redis, namespace, database)
+
+
+def recorded(shared, count=None):
+    with gzip.open(shared / "data/rees46/events.jsonl.gz", "rt", encoding="utf-8") as file:
+        return [line.rstrip("\n") for line, _ in zip(file, range(count or 10**9), strict=False)]
+
+
+def write(folder, lines):
+    path = folder / "events.jsonl"
+    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def check(shop, lines):
+    """Two workers, to the end of the events and then on until no timer is left."""
+    path = write(shop.folder, lines)
+    sent = shop.run("events", "send", str(path))
+    assert f"{len(lines):,} events sent" in sent.stdout
+    for until in ("end", "drain"):
+        shop.finish(until)
+        assert shop.sends() == shop.simulated(path, until)
+    status = shop.status()
+    assert status.events == {"accepted": len(lines)}
+    assert set(status.messages) == {"sent"}
+    assert status.inbox == 0
+    assert shop.waiting() == 0
+
+
+@pytest.mark.parametrize("source", ["real", "generated"])
+def test_two_workers_send_what_simulate_says(shop, request, source):
+    if source == "real":
+        check(shop, recorded(request.getfixturevalue("shared"), SOME))
+    else:
+        check(shop, generated(500))
+
+
+@pytest.mark.slow
+def test_two_workers_send_what_simulate_says_of_the_whole_stream(shop, shared):
+    check(shop, recorded(shared))
+
+
+def an_event(number, at="2026-03-01T10:00:00Z", customer="c1", **fields):
+    return {
+        "id": f"e{number}",
+        "type": "product.viewed",
+        "occurred_at": at,
+        "customer_id": customer,
+        "data": {"sku": "A1", "price": 9.5},
+        **fields,
+    }
+
+
+def test_every_piece_of_garbage_is_counted_once_and_the_rest_goes_on(shop):
+    good = [json.dumps(an_event(number, customer=f"c{number % 5}")) for number in range(20)]
+    bad = [b"\xff\xfe", b"", b"[]", b"{", b"null", b'{"id": 1}', b'"\\u0000"', b"[" * 100_000]
+    bad += [json.dumps(an_event(99, type="no.such")).encode(), b"x" * 300_000]
+    shop.add(good[:10] + bad + good)
+    shop.redis.xadd(shop.door, {"nothing": "known", "to": b"\xff"})
+    shop.redis.xadd(shop.door, {"tick": "the day after tomorrow"})
+    shop.redis.xadd(shop.door, {"tick": "", "event": json.dumps(an_event(100))})
+    shop.finish()
+    status = shop.status()
+    assert status.events == {"accepted": 21, "duplicate": 10, "dead_letter": len(bad) + 2}
+    assert sum(status.dead_letters.values()) == len(bad) + 2
+    assert "decide_failed" not in status.dead_letters
+    assert shop.waiting() == 0
+
+
+def test_a_worker_on_the_wall_clock_fires_timers_and_stops_in_order(shop):
+    """Somebody looked 29 minutes and 58 seconds ago; in two seconds 30 minutes are over."""
+    at = datetime.now(UTC) - timedelta(minutes=30) + timedelta(seconds=2)
+    worker = shop.start()
+    try:
+        shop.add([json.dumps(an_event(1, at=at.isoformat()))])
+        wait_for(lambda: shop.sends() != [], seconds=90)
+        worker.terminate()
+        out, err = worker.communicate(timeout=30)
+    finally:
+        worker.kill()
+    assert worker.returncode == 0, out + err
+    assert [send[2] for send in shop.sends()] == ["browse-abandoned-30min"]

@@ -1,0 +1,163 @@
+"""Doorbells: no ring is lost, none waits twice, and a worker's death silences none."""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+import signal
+import threading
+import time
+import zlib
+
+import pytest
+from rq import Queue
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from shopflow.errors import SettingsError
+from shopflow.runtime.queue.bells import Bell, Bells, Kind
+from shopflow.runtime.queue.schedule import Schedule
+from shopflow.runtime.queue.worker import BellWorker
+
+BELL = Bell(Kind.PROCESS, "7")
+
+
+@pytest.fixture
+def bells(queue):
+    return Bells(*queue)
+
+
+def waiting(queue, kind=Kind.PROCESS):
+    redis, namespace = queue
+    return Queue(f"{namespace}-{kind}", connection=redis, serializer=JSONSerializer).job_ids
+
+
+def test_a_bell_waits_once_however_often_it_rings(queue, bells):
+    for _ in range(3):
+        bells.ring([BELL, BELL])
+    assert waiting(queue) == [f"{queue[1]}-process-7"]
+
+
+def test_jobs_are_json_and_say_no_more_than_their_bell(queue, bells):
+    bells.ring([BELL])
+    data = zlib.decompress(queue[0].hget(Job.key_for(waiting(queue)[0]), "data"))
+    name, _, args, kwargs = json.loads(data)
+    assert (name.rpartition(".")[2], args, kwargs) == ("answer", ["process-7"], {})
+
+
+def test_a_ring_while_the_answer_ends_is_answered_by_the_next(queue, bells):
+    redis, _ = queue
+    bells.ring([BELL])
+    job_id = redis.lpop(f"rq:queue:{queue[1]}-process").decode()
+    bells.heard(BELL)
+    bells.ring([BELL])
+    assert waiting(queue) == []
+    redis.delete(Job.key_for(job_id))
+    bells.ring_again(BELL)
+    assert waiting(queue) == [job_id]
+
+
+def test_a_bell_whose_worker_died_rings_again(queue, bells, monkeypatch):
+    redis, _ = queue
+    bells.ring([BELL])
+    job_id = redis.lpop(f"rq:queue:{queue[1]}-process").decode()
+    other = Bells(*queue)
+    assert other.hold(BELL)
+    bells.mend([BELL])
+    assert waiting(queue) == []
+    monkeypatch.setattr("shopflow.runtime.queue.bells.GRACE", 0)
+    bells.mend([BELL])
+    assert waiting(queue) == [], "somebody is answering"
+    other.free(BELL)
+    bells.mend([BELL])
+    assert waiting(queue) == [job_id]
+
+
+def test_a_lease_is_its_owners_only(queue, bells):
+    other = Bells(*queue)
+    assert bells.hold(BELL)
+    assert not other.hold(BELL)
+    assert not other.renew(BELL)
+    other.free(BELL)
+    assert bells.renew(BELL)
+    bells.free(BELL)
+    assert other.hold(BELL)
+
+
+def test_two_schedulers_ring_once_and_their_clocks_tick_once(house):
+    app = type(house.app)(loaded=house.loaded, store=house.store)
+    fleets = [house.worker(app=app) for _ in range(2)]
+    schedules = [Schedule(fleet.streams, fleet.bells) for fleet in fleets]
+    for schedule in schedules:
+        schedule.start()
+    try:
+        time.sleep(0.5)
+        assert waiting((house.redis, house.namespace), Kind.CLOCK) == [f"{house.namespace}-clock"]
+    finally:
+        for schedule in schedules:
+            schedule.end()
+    for fleet in fleets:
+        fleet.answer(Bell(Kind.CLOCK))
+        fleet.answered()
+    assert fleets[0].streams.lengths()[0] == 1
+
+
+def test_an_event_at_the_door_rings_at_once(house):
+    fleet = house.worker()
+    schedule = Schedule(fleet.streams, fleet.bells)
+    schedule.start()
+    try:
+        time.sleep(0.2)
+        house.add(["anything"])
+        deadline = time.monotonic() + 5
+        while not waiting((house.redis, house.namespace), Kind.INGEST):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    finally:
+        schedule.end()
+
+
+def test_a_worker_refuses_a_queue_with_a_pickled_job(house):
+    fleet = house.worker()
+    name = fleet.bells.queue_name(Kind.PROCESS)
+    Queue(name, connection=house.redis).enqueue("os.getcwd", job_id=f"{house.namespace}-evil")
+    with pytest.raises(SettingsError, match=r"holds a pickled job.*rq empty"):
+        BellWorker(fleet, find_more=lambda: False)
+
+
+class Evil:
+    def __reduce__(self):
+        return print, ("never",)
+
+
+def test_a_job_is_neither_unpickled_nor_called_by_name(house, capsys, caplog):
+    """Written after the worker has looked at its queues."""
+    fleet = house.worker()
+    rounds = []
+
+    def find_more():
+        if rounds:
+            return False
+        rounds.append(1)
+        queue = Queue(fleet.bells.queue_name(Kind.INGEST), connection=house.redis)
+        queue.enqueue("builtins.print", "never", job_id=f"{house.namespace}-print")
+        evil = queue.enqueue("builtins.print", "x", job_id=f"{house.namespace}-ingest")
+        house.redis.hset(evil.key, "data", pickle.dumps(Evil()))
+        return True
+
+    with caplog.at_level(logging.CRITICAL, logger="rq.worker"):
+        in_main_thread(BellWorker(fleet, find_more=find_more).run)
+    assert "never" not in capsys.readouterr().out
+    assert rounds
+
+
+def in_main_thread(run):
+    """RQ takes over signals; the test gets its own back."""
+    assert threading.current_thread() is threading.main_thread()
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        run()
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
