@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
+from shopflow.domain.expression import Expression
 from shopflow.domain.ids import EventId, fraction
 from shopflow.domain.journal import Kind, Refusal
 from shopflow.domain.trigger import DateTrigger, ScheduleTrigger, SegmentTrigger
@@ -37,13 +38,33 @@ class Occurrence:
     scheduled_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What starts next, worked out once in a decision and used again while it holds."""
+
+    after: datetime
+    attributes: Mapping[str, object]
+    found: list[Occurrence]
+
+    def holds(self, turn: Turn, after: datetime) -> bool:
+        """True when nothing has changed that the next starts depend on."""
+        return (
+            self.after <= after
+            and (not self.found or after < self.found[0].at)
+            and (turn.customer.attributes is self.attributes and turn.rulebook.dates_are_told)
+        )
+
+
 def next_occurrences(turn: Turn, after: datetime) -> list[Occurrence]:
     """All that start at the earliest instant strictly after this one."""
     if not turn.rulebook.has_calendar:
         return []
-    found = [each for each in _all_next(turn, after) if each.at > after]
-    first = min((each.at for each in found), default=None)
-    return [each for each in found if each.at == first]
+    if turn.plan is None or not turn.plan.holds(turn, after):
+        found = [each for each in _all_next(turn, after) if each.at > after]
+        first = min((each.at for each in found), default=None)
+        found = [each for each in found if each.at == first]
+        turn.plan = Plan(after=after, attributes=turn.customer.attributes, found=found)
+    return turn.plan.found
 
 
 def _all_next(turn: Turn, after: datetime) -> Iterable[Occurrence]:
@@ -68,7 +89,9 @@ def _since_live(turn: Turn, workflow: Workflow, after: datetime) -> datetime:
 def _scheduled(turn: Turn, workflow: Workflow, after: datetime) -> Occurrence:
     trigger = workflow.trigger
     assert isinstance(trigger, ScheduleTrigger)  # noqa: S101 - the rulebook sorted them
-    delay = trigger.spread * fraction(f"spread/{workflow.id}", turn.customer.id)
+    delay = trigger.spread
+    if delay:
+        delay *= fraction(f"spread/{workflow.id}", turn.customer.id)
     scheduled = trigger.recurrence.next_after(_since_live(turn, workflow, after - delay))
     return Occurrence(at=scheduled + delay, workflow=workflow, scheduled_at=scheduled)
 
@@ -76,6 +99,8 @@ def _scheduled(turn: Turn, workflow: Workflow, after: datetime) -> Occurrence:
 def _dated(turn: Turn, workflow: Workflow, after: datetime) -> Iterable[Occurrence]:
     trigger = workflow.trigger
     assert isinstance(trigger, DateTrigger)  # noqa: S101 - the rulebook sorted them
+    if _is_untold(turn, trigger.each or trigger.date):
+        return
     names = customer_names(turn, after)
     try:
         items = [None] if trigger.each is None else trigger.each.evaluate(names)
@@ -91,6 +116,22 @@ def _dated(turn: Turn, workflow: Workflow, after: datetime) -> Iterable[Occurren
             continue
         if moment is not None:
             yield Occurrence(at=moment, workflow=workflow, item=item, number=number)
+
+
+def _is_untold(turn: Turn, source: Expression) -> bool:
+    """True when it is an attribute and nothing else, and the customer has not told it.
+
+    Few customers tell a date, and all of them are looked at: working it out is for those who did.
+    """
+    if len(source.reads) != 1:
+        return False
+    (path,) = source.reads
+    return (
+        source.source == ".".join(path)
+        and path[0] == "customer"
+        and path[-1] in turn.rulebook.ruleset.attributes
+        and path[-1] not in turn.customer.attributes
+    )
 
 
 def _next_date(turn: Turn, trigger: DateTrigger, day: date, after: datetime) -> datetime | None:

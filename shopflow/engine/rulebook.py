@@ -60,6 +60,13 @@ class Rulebook:
         self.has_calendar = bool(
             self.date_triggers or self.schedule_triggers or self.timed_segments
         )
+        told = {(name,) for name in ruleset.attributes if name not in ruleset.traits}
+        #: The dates that workflows start on hang on what customers have told, and on nothing else.
+        self.dates_are_told = all(
+            path[0] == "item" or (path[0] == "customer" and path[1:2] in told)
+            for workflow in self.date_triggers
+            for path in _date_reads(workflow)
+        )
         self.history = max([MIN_HISTORY, *map(_cap_length, ruleset.caps)])
         self._traits: dict[str, tuple[Trait, ...]] = {}
         self._exit_fields: dict[str, frozenset[str] | None] = {}
@@ -123,6 +130,13 @@ def _indexed(workflows: Iterable[Workflow]) -> Iterable[IndexedRule[Workflow]]:
 def _with_trigger(workflows: Iterable[Workflow], kind: type) -> tuple[Workflow, ...]:
     found = [workflow for workflow in workflows if isinstance(workflow.trigger, kind)]
     return tuple(sorted(found, key=lambda each: (-each.priority, each.id)))
+
+
+def _date_reads(workflow: Workflow) -> frozenset[tuple[str, ...]]:
+    trigger = workflow.trigger
+    if not isinstance(trigger, DateTrigger):
+        return frozenset()
+    return trigger.date.reads | (trigger.each.reads if trigger.each else frozenset())
 
 
 def _cap_length(cap: object) -> timedelta:

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from shopflow.domain.customer import (
     Consent,
@@ -26,6 +27,9 @@ from shopflow.domain.ids import CustomerId, EnrolmentId, StepId, WorkflowId
 from shopflow.domain.journal import Decision, Effect, JournalEntry, Kind
 from shopflow.domain.workflow import Workflow
 from shopflow.engine.rulebook import Rulebook
+
+if TYPE_CHECKING:
+    from shopflow.engine.calendar import Plan
 
 
 class Draft:
@@ -91,7 +95,7 @@ class Draft:
 class Turn:
     """What the parts of one decision share."""
 
-    __slots__ = ("_clock", "customer", "effects", "facts", "hops", "pending", "rulebook")
+    __slots__ = ("_clock", "customer", "effects", "facts", "hops", "pending", "plan", "rulebook")
 
     def __init__(
         self, rulebook: Rulebook, customer: Customer, clock: datetime, facts: Facts
@@ -104,6 +108,8 @@ class Turn:
         self.pending: deque[Event] = deque()
         #: How many emits led to what is being decided.
         self.hops = 0
+        #: What starts next by the calendar, where it has been worked out.
+        self.plan: Plan | None = None
         self._clock = clock
 
     def clock(self, at: datetime) -> datetime:
