@@ -139,9 +139,11 @@ def _arm(url: str, size: int) -> None:
     engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     series = _SERIES[engine.dialect.name].format(size=size)
     arm = _ARM.format(partitions=PARTITIONS, due=DUE, now=micros(NOW), series=series)
-    with engine.begin() as connection:
+    with engine.connect() as plain:
+        connection = plain.execution_options(isolation_level="AUTOCOMMIT")
         connection.execute(text(arm))
-        connection.execute(text("ANALYZE"))
+        # As the server does by itself after a while.
+        connection.execute(text("VACUUM" if engine.dialect.name == "sqlite" else "VACUUM ANALYZE"))
     engine.dispose()
 
 

@@ -38,7 +38,8 @@ def test_the_database_is_made_beside_the_settings(run, folder):
 
 def test_it_tells_programs_the_steps(run, folder):
     root = folder({"shopflow.yaml": PROJECT})
-    assert len(json.loads(run(root, "--format", "json").output)["steps"]) == 1
+    steps = json.loads(run(root, "--format", "json").output)["steps"]
+    assert steps[0] == "0001 The first tables."
     assert json.loads(run(root, "--format", "json").output) == {
         "database": f"{root}/shopflow.db",
         "steps": [],

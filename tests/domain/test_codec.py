@@ -21,6 +21,7 @@ from shopflow.domain.codec import (
     message_from_json,
     message_to_json,
 )
+from shopflow.domain.codec_making import maker
 from shopflow.domain.customer import (
     Consent,
     ConsentState,
@@ -283,3 +284,19 @@ def test_a_state_that_no_upcaster_leads_from_is_refused():
 def test_an_input_of_an_unknown_kind_is_refused():
     with pytest.raises(StoreError, match="unknown kind 'telegram'"):
         input_from_json({"k": "telegram"})
+
+
+@given(MESSAGES)
+def test_a_value_made_fast_cannot_be_told_from_any_other(message):
+    fields = {field.name: getattr(message, field.name) for field in dataclasses.fields(Message)}
+    fast = maker(Message)(**fields)
+    assert type(fast) is Message
+    assert fast == message
+    assert dataclasses.replace(fast, step="other").step == "other"
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        fast.step = "other"
+
+
+def test_a_value_made_fast_has_no_defaults():
+    with pytest.raises(TypeError, match="last_message_at"):
+        maker(Mark)(entered_at=None, used_at=None)
