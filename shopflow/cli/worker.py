@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -25,6 +27,8 @@ from shopflow.runtime.simulate import Until
 AGAIN = 1.0
 #: Seconds between two looks after the processes.
 LOOK = 0.2
+#: Set for a worker of a crew.
+CREW = "SHOPFLOW_CREW"
 
 
 def _kinds(ctx: click.Context, param: click.Parameter, text: str) -> tuple[Kind, ...]:
@@ -86,6 +90,8 @@ def worker(
         words += ["--burst"] if burst else []
         words += ["--until", until] if until is not None else []
         return _Crew(words, burst=burst).run(processes)
+    if os.environ.get(CREW):
+        threading.Thread(target=_end_with_crew, name="crew", daemon=True).start()
     event_clock = clock == "event"
     with open_fleet(project, kinds=kinds, event_clock=event_clock) as fleet:
         if burst:
@@ -124,6 +130,13 @@ def _work(fleet: Fleet, burst: Burst | None) -> None:
         time.sleep(AGAIN)
 
 
+def _end_with_crew() -> None:
+    """Standard input ends when whoever started this process does, however that came."""
+    while os.read(0, 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 class _Crew:
     """Several workers, each a process of its own."""
 
@@ -155,7 +168,9 @@ class _Crew:
         return worst
 
     def _start(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(self._command)  # noqa: S603 - our own words
+        return subprocess.Popen(  # noqa: S603 - our own words
+            self._command, stdin=subprocess.PIPE, env={**os.environ, CREW: "1"}
+        )
 
     def _stop(self, number: int, frame: object) -> None:
         del number, frame

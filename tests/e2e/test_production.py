@@ -5,24 +5,24 @@ from __future__ import annotations
 import gzip
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from support.production import (
-    Shop,
+    a_shop,
     generated,
-    redis_namespace,
-    scratch_database,
     wait_for,
 )
 
+SHARED = Path(__file__).resolve().parents[3] / "shared"
 #: Events of the real stream in the quick run.
 SOME = 1500
 
 
 @pytest.fixture
 def shop(tmp_path):
-    with redis_namespace() as (redis, namespace), scratch_database() as database:
-        yield Shop(tmp_path, redis, namespace, database)
+    with a_shop(tmp_path) as shop:
+        yield shop
 
 
 def recorded(shared, count=None):
@@ -51,12 +51,8 @@ def check(shop, lines):
     assert shop.waiting() == 0
 
 
-@pytest.mark.parametrize("source", ["real", "generated"])
-def test_two_workers_send_what_simulate_says(shop, request, source):
-    if source == "real":
-        check(shop, recorded(request.getfixturevalue("shared"), SOME))
-    else:
-        check(shop, generated(500))
+def test_two_workers_send_what_simulate_says(shop):
+    check(shop, recorded(SHARED, SOME) if SHARED.is_dir() else generated(500))
 
 
 @pytest.mark.slow

@@ -74,6 +74,7 @@ class Shop:
         self.redis = redis
         self.namespace = namespace
         self.database = database
+        self.started = []
         if not (folder / "shopflow.yaml").exists():
             shutil.copytree(FACTS, folder, dirs_exist_ok=True)
         settings = folder / "shopflow.yaml"
@@ -102,13 +103,15 @@ class Shop:
 
     def start(self, *words, **options):
         """A worker process."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             self.command("worker", *words),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             **options,
         )
+        self.started.append(process)
+        return process
 
     def command(self, *words):
         code = "from shopflow.cli.main import main; main()"
@@ -173,6 +176,20 @@ class Shop:
             )
             for line in lines
         )
+
+
+@contextmanager
+def a_shop(folder):
+    """A shop with a queue and a database of its own; no process outlives it."""
+    with redis_namespace() as (redis, namespace), scratch_database() as database:
+        shop = Shop(folder, redis, namespace, database)
+        try:
+            yield shop
+        finally:
+            for process in shop.started:
+                process.kill()
+                with process:
+                    process.wait(30)
 
 
 def generated(count, seed=1):

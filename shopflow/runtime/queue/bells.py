@@ -23,9 +23,9 @@ from rq.serializers import JSONSerializer
 from rq.utils import utcparse
 
 #: Seconds after which a lease that was not renewed is free.
-LEASE = 15.0
+LEASE = 10.0
 #: Seconds between two renewals.
-RENEWAL = 3.0
+RENEWAL = 2.0
 #: Seconds that a bell may be neither waiting nor answered, while a worker takes it up.
 GRACE = 3.0
 #: Seconds after which RQ ends a job that does not end by itself: a batch hangs.
