@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "simulate": "shopflow.cli.simulate:simulate",
         "run": "shopflow.cli.run:run",
         "worker": "shopflow.cli.worker:worker",
+        "serve": "shopflow.cli.serve:serve",
         "status": "shopflow.cli.status:status",
         "explain": "shopflow.cli.explain:explain",
         "events": "shopflow.cli.events:events",

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from shopflow.runtime.process import Answer
 
@@ -19,6 +20,22 @@ class Full(Exception):  # noqa: N818 - the name is the claim
 
 class Shut(Exception):  # noqa: N818 - the name is the claim
     """Raised when the program is about to end, or cannot keep anything any more."""
+
+
+class EventDoor(Protocol):
+    """Where events are brought."""
+
+    @property
+    def is_open(self) -> bool:
+        """True while events are taken."""
+
+    async def submit(self, raws: Sequence[bytes]) -> list[Answer]:
+        """What became of each event, once it is safe.
+
+        Raises:
+            Full: Too many wait already; none of these was taken.
+            Shut: None of these is known to be taken; send them again.
+        """
 
 
 @dataclass(frozen=True, slots=True)

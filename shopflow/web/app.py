@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from shopflow.runtime.door import Door, Full, Shut
+from shopflow.runtime.door import EventDoor, Full, Shut
 from shopflow.runtime.process import Answer, Taken
 
 #: Events of one request, and its size.
@@ -31,7 +31,7 @@ class _Refusal(Exception):  # noqa: N818 - never leaves this module
         self.message = message
 
 
-def create_app(door: Door, *, api_key: str = "") -> Starlette:
+def create_app(door: EventDoor, *, api_key: str = "") -> Starlette:
     """The application; with a key, whoever brings events must show it as a bearer token."""
 
     async def events(request: Request) -> Response:
