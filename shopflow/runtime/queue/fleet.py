@@ -248,6 +248,8 @@ def fleet_of(app: App, redis: Redis, kinds: Collection[Kind] = tuple(Kind)) -> F
         streams=Streams(redis, namespace, app.store.partitions),
         bells=Bells(redis, namespace),
         deliveries=Deliveries(app, carriers_of(app.project)),
-        deciders=Deciders(app.store, parts.processor, parts.timers, wall_clock),
+        deciders=Deciders(
+            store=app.store, processor=parts.processor, timers=parts.timers, clock=wall_clock
+        ),
         kinds=kinds,
     )

@@ -8,6 +8,7 @@ reader that only believes that the partition is its own commits nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
@@ -17,20 +18,14 @@ from shopflow.runtime.timers import Timers
 from shopflow.store.protocol import Store
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deciders:
     """What decides the inputs of any partition, against one rulebook."""
 
-    def __init__(
-        self,
-        store: Store,
-        processor: Processor,
-        timers: Timers,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self.store = store
-        self.processor = processor
-        self.timers = timers
-        self.clock = clock
+    store: Store
+    processor: Processor
+    timers: Timers
+    clock: Callable[[], datetime]
 
 
 class Reader:
