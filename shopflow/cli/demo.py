@@ -30,7 +30,7 @@ WIDE = 140
 
 
 @click.command
-@click.option("--customers", default=3000, show_default=True, help="How many people come.")
+@click.option("--customers", default=2000, show_default=True, help="How many people come.")
 @click.option("--days", default=30, show_default=True, help="How long they are watched.")
 @click.option("--seed", default=1, show_default=True, help="Another seed, another month.")
 @click.option(

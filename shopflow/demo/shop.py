@@ -28,7 +28,7 @@ CONSENT_TEXT = "2026-01"
 
 
 def simulate_shop(
-    *, customers: int = 3000, days: int = 30, seed: int = 1, start: datetime
+    *, customers: int = 2000, days: int = 30, seed: int = 1, start: datetime
 ) -> Iterator[dict[str, object]]:
     """The events of `days` from `start`, and of the 75 days before; the same seed, the same shop.
 
