@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 from shopflow.domain.event import MANUAL_START, Event
+from shopflow.domain.ids import derive
 from shopflow.domain.trigger import EventTrigger, ManualTrigger
 from shopflow.domain.workflow import Workflow
 from shopflow.engine import entry
@@ -12,6 +15,7 @@ from shopflow.engine.names import (
     event_record,
     holds,
     note_failure,
+    plain,
     trigger_names,
 )
 from shopflow.engine.turn import Turn
@@ -32,9 +36,7 @@ def triggered(turn: Turn, event: Event) -> list[entry.Entered]:
         names = trigger_names(turn, workflow, record, at, base)
         if isinstance(trigger, ManualTrigger):
             new += _manual(turn, workflow, trigger, event, names)
-        elif isinstance(trigger, EventTrigger) and holds(
-            turn, trigger.when, names, at=at, workflow=workflow
-        ):
+        elif isinstance(trigger, EventTrigger):
             new += _on_event(turn, workflow, trigger, event, names)
     return new
 
@@ -42,31 +44,46 @@ def triggered(turn: Turn, event: Event) -> list[entry.Entered]:
 def _on_event(
     turn: Turn, workflow: Workflow, trigger: EventTrigger, event: Event, names: Names
 ) -> list[entry.Entered]:
-    items: list[object] = [None]
-    if trigger.each is not None:
-        try:
-            listed = trigger.each.evaluate(names)
-        except EvaluationError as error:
-            note_failure(turn, trigger.each, error, at=event.occurred_at, workflow=workflow)
-            return []
-        items = listed if isinstance(listed, list) else []
+    at = event.occurred_at
     new: list[entry.Entered] = []
-    for number, item in enumerate(items):
+    for number, item in enumerate(_items(turn, workflow, trigger, event, names)):
+        named = names if trigger.each is None else {**names, "item": item}
+        if not holds(turn, trigger.when, named, at=at, workflow=workflow):
+            continue
         enrolment = entry.enter(
             turn,
             workflow,
-            {**names, "item": item},
+            named,
             {**event.data, "type": event.type},
-            event.occurred_at,
+            at,
             cause=event.id,
             event=event,
             item=item,
             number=number,
-            default_key=str(number) if trigger.each is not None else "",
+            default_key="" if trigger.each is None else _item_key(item),
         )
         if enrolment is not None:
             new.append((workflow, enrolment))
     return new
+
+
+def _items(
+    turn: Turn, workflow: Workflow, trigger: EventTrigger, event: Event, names: Names
+) -> list[object]:
+    """What the trigger starts one enrolment each for: nothing in particular without `each`."""
+    if trigger.each is None:
+        return [None]
+    try:
+        listed = trigger.each.evaluate(names)
+    except EvaluationError as error:
+        note_failure(turn, trigger.each, error, at=event.occurred_at, workflow=workflow)
+        return []
+    return listed if isinstance(listed, list) else []
+
+
+def _item_key(item: object) -> str:
+    """Without a key of the rule's own, an element is its own key: equal ones share an enrolment."""
+    return derive("item", json.dumps(plain(item), sort_keys=True))
 
 
 def _manual(

@@ -138,6 +138,19 @@ def test_each_enrols_once_per_element_seen_as_item():
     assert [q.message.variables["sku"] for q in life.of(Queue)] == ["B", "A"]
 
 
+def test_the_condition_of_a_trigger_with_each_is_asked_of_every_element():
+    trigger = EventTrigger(
+        pattern=on("order.placed"), each=cel("event.items"), when=cel("item.price >= 10")
+    )
+    steps = [a_wait(), a_send(variables={"sku": cel("item.sku")})]
+    life = Life(a_workflow(trigger=trigger, exits=(), steps=steps, reentry=Reentry.IGNORE))
+    items = [{"sku": "A", "price": 5}, {"sku": "B", "price": 15}, {"sku": "C", "price": 25}]
+    life.event("order.placed", items=items)
+    life.event("order.placed", HOUR / 2, items=[{"sku": "D", "price": 30}, items[1]])
+    life.tick(DAY)
+    assert [q.message.variables["sku"] for q in life.of(Queue)] == ["B", "C", "D"]
+
+
 def test_a_prefix_covers_all_types_below_it():
     pattern = EventPattern(prefixes=("order.",))
     life = Life(a_workflow(trigger=EventTrigger(pattern=pattern), exits=()))
