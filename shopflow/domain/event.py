@@ -97,3 +97,12 @@ class Facts:
 
 
 Input = Event | Tick | DeliveryReport | Merge
+
+
+def time_of(given: Input) -> datetime:
+    """The instant that an input is decided at."""
+    match given:
+        case Event():
+            return given.occurred_at
+        case Tick() | DeliveryReport() | Merge():
+            return given.at

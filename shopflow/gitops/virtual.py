@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from shopflow.domain.customer import Customer
-from shopflow.domain.event import DeliveryReport, Event, Facts, Input, Merge, Tick
+from shopflow.domain.event import Facts, Input, Tick, time_of
 from shopflow.domain.ids import CustomerId
 from shopflow.domain.journal import Effect, Tell
 from shopflow.engine import Rulebook, decide
@@ -99,15 +99,6 @@ class VirtualShop:
 
 def _due_at(customer: Customer, *, timers_only: bool) -> datetime | None:
     return next_timer(customer) if timers_only else customer.next_due_at
-
-
-def time_of(given: Input) -> datetime:
-    """The instant that an input is decided at."""
-    match given:
-        case Event():
-            return given.occurred_at
-        case Tick() | DeliveryReport() | Merge():
-            return given.at
 
 
 def next_timer(customer: Customer) -> datetime | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shopflow.domain.customer import Customer
-from shopflow.domain.event import DeliveryReport, Event, Facts, Input, Merge, Tick
+from shopflow.domain.event import Facts, Input, time_of
 from shopflow.domain.ids import CustomerId
 from shopflow.domain.journal import (
     Cancel,
@@ -158,15 +158,6 @@ class Workset:
             )
             put(messages)
         return queued
-
-
-def time_of(given: Input) -> datetime:
-    """The instant that an input is decided at."""
-    match given:
-        case Event():
-            return given.occurred_at
-        case Tick() | DeliveryReport() | Merge():
-            return given.at
 
 
 def failure(customer_id: CustomerId, at: datetime, error: Exception) -> JournalEntry:
