@@ -99,6 +99,7 @@ def upgrade_database(dialect: Dialect) -> list[str]:
     from shopflow.store.sql import migrate  # noqa: PLC0415
 
     with database.writing() as connection:
+        migrate.wait_for_others(connection)
         missing = migrate.steps_missing(connection, dialect.name)
         if missing:
             migrate.upgrade(connection)

@@ -33,8 +33,6 @@ log = logging.getLogger("shopflow.worker")
 SLICE, SHORT_SLICE = 20.0, 1.0
 #: Seconds between two ticks.
 TICK = 5.0
-#: Seconds that starting may take another worker, which makes the tables and deploys the rules.
-STARTING = 120
 
 
 class Slice:
@@ -227,11 +225,8 @@ def open_fleet(
     """
     loaded = load_project(root).require()
     redis = connect(loaded.project)
-    namespace = loaded.project.queue.namespace
     with ExitStack() as opened:
-        # One worker after the other makes the tables and deploys the rules.
-        with redis.lock(f"{namespace}:starting", timeout=STARTING):
-            app = opened.enter_context(open_app(root, event_clock=event_clock, loaded=loaded))
+        app = opened.enter_context(open_app(root, event_clock=event_clock, loaded=loaded))
         fleet = fleet_of(app, redis, kinds)
         opened.callback(fleet.deliveries.close)
         yield fleet

@@ -7,12 +7,22 @@ from pathlib import Path
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 import shopflow.store.migrations
 from shopflow.errors import StoreError
 
 _FOLDER = Path(shopflow.store.migrations.__file__).parent
+
+
+#: One number for all that bring the same database up to date.
+_LOCK = 7_046_733
+
+
+def wait_for_others(connection: Connection) -> None:
+    """Nobody else brings the database up to date while this transaction lasts."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
 
 
 def known_steps() -> ScriptDirectory:
