@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from shopflow.lang.lint import conditions, files, flow, sends, tests, triggers
+from shopflow.lang.lint import conditions, files, flow, ranges, sends, tests, triggers
 from shopflow.lang.lint.subject import Subject
 from shopflow.problem import Problem
 
@@ -19,6 +19,7 @@ CHECKS: tuple[Check, ...] = (
     conditions.types_fit,
     conditions.secrets_stay_secret,
     conditions.lets_are_used,
+    ranges.can_be_met,
     flow.parallel_is_bounded,
     flow.awaited_events_concern_customers,
     flow.holdout_has_a_purpose,

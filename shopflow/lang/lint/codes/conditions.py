@@ -46,6 +46,11 @@ CODES: Mapping[str, Entry] = {
         "constant condition",
         "The condition is always true or always false, whatever happens.",
     ),
+    "SF111": error(
+        "condition that nothing can meet",
+        "Two parts of the condition, or the condition and the trigger's own, exclude each other: "
+        "no event will ever match.",
+    ),
     "SF114": error(
         "event in a step",
         "A step runs long after the event. What started the enrolment is trigger; what a "
