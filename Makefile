@@ -11,12 +11,13 @@ PYTEST := $(BIN)/pytest
 PARALLEL := -n auto --dist loadfile
 SOURCES := shopflow channels tests
 
-.PHONY: help demo test quick check fix golden docs wheel clean
+.PHONY: help demo test quick soak check fix golden docs wheel clean
 
 help:
 	@echo "make demo     a simulated month of a shop, mails sent to a local SMTP sink"
 	@echo "make test     all tests"
 	@echo "make quick    all tests but the slow ones"
+	@echo "make soak     minutes of faults on real servers: workers killed again and again"
 	@echo "make check    all that CI checks: format, lint, types, imports, spelling, tests, rules"
 	@echo "make fix      formats the code and repairs what can be repaired by itself"
 	@echo "make golden   rewrites the expected outputs kept beside the tests; review the diff"
@@ -32,6 +33,9 @@ test: $(READY)
 
 quick: $(READY)
 	$(PYTEST) $(PARALLEL) -m "not slow"
+
+soak: $(READY)
+	$(PYTEST) -m soak
 
 # Fastest first, so that a slip is known early.
 check: $(READY)

@@ -160,7 +160,9 @@ class _Crew:
                 code = one.returncode
                 # A wrong setting stays wrong; what died of anything else begins again.
                 if self._stopping or code in {0, 1, 2}:
-                    worst = max(worst, abs(code))
+                    # One that was told to stop before it had begun had nothing in its hands.
+                    early = self._stopping and code == -signal.SIGTERM
+                    worst = max(worst, 0 if early else abs(code))
                     continue
                 click.echo(f"a worker ended with {code} and is started again", err=True)
                 time.sleep(AGAIN)

@@ -106,7 +106,7 @@ def test_workers_killed_again_and_again_lose_nothing_and_double_nothing(shop):
     killed_and_finished(shop, generated(500), kills=2, most=150)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_workers_killed_twenty_times_on_a_real_stream(shop, shared):
     with gzip.open(shared / "data/rees46/events.jsonl.gz", "rt", encoding="utf-8") as file:
         lines = [line.rstrip("\n") for line in file]
