@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from shopflow.lang.cel import BOOL, DURATION, DYN, TIMESTAMP, Environment, Type, check, list_of
+from shopflow.lang.cel import (
+    BOOL,
+    DURATION,
+    DYN,
+    TIMESTAMP,
+    Environment,
+    Type,
+    check,
+    infer,
+    list_of,
+)
 from shopflow.lang.cel.findings import Finding
+from shopflow.lang.cel.types import TypeKind, article
 from shopflow.lang.compiler.source import OF_MISSING_PARTS, Use
 from shopflow.lang.document import Document
 from shopflow.problem import Problem, Severity
@@ -16,7 +27,11 @@ _WANTED: dict[str, Type | None] = {
     "duration": DURATION,
     "timestamp": TIMESTAMP,
     "list": list_of(DYN),
+    # Of two types, so it has a check of its own.
+    "key": None,
 }
+
+_KEYS = frozenset({TypeKind.STRING, TypeKind.INT, TypeKind.UINT, TypeKind.DYN})
 
 
 def check_uses(
@@ -36,6 +51,17 @@ def check_uses(
             problem = _problem(document, use, finding)
             if not (partial and problem.code in OF_MISSING_PARTS):
                 yield problem
+        if use.scope.wants == "key" and not findings:
+            yield from _no_key(document, use)
+
+
+def _no_key(document: Document, use: Use) -> Iterator[Problem]:
+    """A key is written as text: a list or a record has no such form."""
+    found = infer(use.program, Environment(use.scope.names))
+    if found.kind not in _KEYS:
+        message = f"a key is text or a whole number, this is {article(found)}"
+        hint = "use an id, such as event.order_id"
+        yield document.problem("SF117", use.node, message, hint=hint)
 
 
 def check_secrets(document: Document, uses: Iterable[Use]) -> Iterator[Problem]:

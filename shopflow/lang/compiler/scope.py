@@ -15,7 +15,7 @@ class Scope:
     #: As messages say it: "a step".
     place: str
     names: Mapping[str, Type] = field(default_factory=dict)
-    #: bool, duration, timestamp or list; empty for anything.
+    #: bool, duration, timestamp, list or key (text or a whole number); empty for anything.
     wants: str = ""
     #: A value that is missing is no mistake here: then nothing happens, as it should.
     may_be_missing: bool = False

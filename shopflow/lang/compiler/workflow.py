@@ -101,7 +101,7 @@ def _compile(source: Source, root: Node, context: Context) -> Workflow | None:
         holdout=_share(root.get("holdout")),
         values=setting.values,
         let=let,
-        key=source.optional_cel(trigger_node, "key", trigger.scope),
+        key=source.optional_cel(trigger_node, "key", trigger.scope.wanting("key")),
         reentry=_reentry(trigger_node),
         cooldown=source.length(trigger_node.get("cooldown")),
         cooldown_per_key="cooldown_per" in trigger_node

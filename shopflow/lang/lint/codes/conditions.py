@@ -58,6 +58,11 @@ CODES: Mapping[str, Entry] = {
     ),
     "SF115": warning("unused let", "A named value that nothing reads."),
     "SF116": error("condition too large", "The condition is too long or too deeply nested."),
+    "SF117": error(
+        "value that is no text",
+        "A key is written as text, and this is a list, a record or another value without such a "
+        "form.",
+    ),
     "SF118": error(
         "secret in a condition",
         "The event's schema marks the field as secret, such as a reset link. Only a value under "
