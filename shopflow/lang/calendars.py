@@ -99,6 +99,7 @@ def public_holidays(code: str) -> PublicHolidays | None:
     try:
         _holidays_of(code, 2024)
     except NotImplementedError:
+        # So the holidays package says that it does not know the country or its part.
         return None
     return PublicHolidays(code)
 
