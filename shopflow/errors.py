@@ -50,6 +50,14 @@ class TemplateError(ShopflowError):
     """Raised when a template cannot be rendered with the values it is given."""
 
 
+class WrongRequest(TemplateError):  # noqa: N818 - the name is the claim
+    """Raised when a recommendation is asked for in a way that has no answer."""
+
+
+class TooFewProducts(ShopflowError):  # noqa: N818 - the name is the claim
+    """Raised when fewer products are left to recommend than a message needs to make sense."""
+
+
 class SettingsError(ShopflowError):
     """Raised when the environment or shopflow.yaml is wrong; says which setting."""
 

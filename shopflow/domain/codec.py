@@ -7,12 +7,15 @@ they are that text. Writing the JSON is left to the store.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any, NamedTuple
 
 from shopflow.domain.codec_making import maker
 from shopflow.domain.codec_parts import (
     Json,
+    drawn_from_json,
+    drawn_to_json,
     enrolment_from_json,
     enrolment_to_json,
     full,
@@ -25,6 +28,7 @@ from shopflow.domain.codec_parts import (
     sent_to_json,
 )
 from shopflow.domain.customer import (
+    EMPTY,
     Consent,
     ConsentState,
     Customer,
@@ -33,8 +37,9 @@ from shopflow.domain.customer import (
     RecentEvent,
     SuppressionScope,
 )
-from shopflow.domain.event import DeliveryReport, Event, Input, Merge, Outcome, Tick
-from shopflow.domain.ids import CustomerId
+from shopflow.domain.event import DeliveryReport, Event, Input, Merge, News, Outcome, Tick
+from shopflow.domain.ids import CustomerId, WorkflowId
+from shopflow.domain.stored import StoredCustomer, stored
 from shopflow.errors import StoreError
 
 __all__ = [
@@ -62,7 +67,6 @@ _BASIS = {word.value: word for word in LegalBasis}
 _SCOPE = {word.value: word for word in SuppressionScope}
 _OUTCOME = {word.value: word for word in Outcome}
 
-_customer = maker(Customer)
 _consent = maker(Consent)
 _mark = maker(Mark)
 _recent = maker(RecentEvent)
@@ -71,40 +75,16 @@ _event = maker(Event)
 
 def customer_to_state(customer: Customer) -> Json:
     """Everything of the customer but its id and `next_due_at`, which the store keeps beside."""
-    return full(
-        {
-            "a": plain(customer.attributes),
-            "g": sorted(customer.tags),
-            "t": plain(customer.traits),
-            "s": sorted(customer.segments),
-            "c": [
-                [
-                    channel,
-                    purpose,
-                    consent.state.value,
-                    consent.at,
-                    consent.basis.value,
-                    consent.until,
-                ]
-                for (channel, purpose), consent in customer.consents.items()
-            ],
-            "x": sorted([channel, scope.value] for channel, scope in customer.suppressions),
-            "m": [sent_to_json(record) for record in customer.sent],
-            "e": [enrolment_to_json(enrolment) for enrolment in customer.enrolments],
-            "k": [
-                [workflow, key, mark.entered_at, mark.used_at, mark.last_message_at]
-                for (workflow, key), mark in customer.marks.items()
-            ],
-            "o": [goal_to_json(goal) for goal in customer.goals],
-            "r": [
-                [event.id, event.type, event.occurred_at, plain(event.data)]
-                for event in customer.recent
-            ],
-            "w": customer.watermark,
-            "l": customer.calendar_at,
-            "z": customer.alias_of,
-        }
-    )
+    if type(customer) is StoredCustomer:
+        # What has not changed since it was read is written as it was read.
+        state, changes = customer.state, customer.changes
+        return full(
+            {
+                part.key: part.write(changes[name]) if name in changes else state.get(part.key)
+                for name, part in _PARTS.items()
+            }
+        )
+    return full({part.key: part.write(getattr(customer, name)) for name, part in _PARTS.items()})
 
 
 def customer_from_state(
@@ -118,62 +98,150 @@ def customer_from_state(
     if version != STATE_VERSION:
         state = _upcast(customer_id, state, version)
     get = state.get
-    return _customer(
-        id=customer_id,
-        attributes=get("a", {}),
-        tags=frozenset(get("g", ())),
-        traits=get("t", {}),
-        segments=frozenset(get("s", ())),
-        consents={
-            (channel, purpose): _consent(
-                state=_CONSENT_STATE[word],
-                at=_time(at),
-                basis=_BASIS[basis],
-                until=_time(until) if until else None,
-            )
-            for channel, purpose, word, at, basis, until in get("c", ())
+    watermark, calendar_at = get("w"), get("l")
+    return stored(
+        customer_id,
+        state,
+        {
+            "attributes": get("a", EMPTY),
+            "traits": get("t", EMPTY),
+            "segments": frozenset(get("s", ())),
+            "segments_by": get("b", ""),
+            "watermark": _time(watermark) if watermark else None,
+            "calendar_at": _time(calendar_at) if calendar_at else None,
+            "alias_of": get("z"),
+            "next_due_at": next_due_at,
         },
-        suppressions=frozenset((channel, _SCOPE[scope]) for channel, scope in get("x", ())),
-        sent=tuple([sent_from_json(record) for record in get("m", ())]),
-        enrolments=tuple([enrolment_from_json(enrolment) for enrolment in get("e", ())]),
-        marks={
-            (workflow, key): _mark(
-                entered_at=_time(entered),
-                last_message_at=_time(last) if last else None,
-                used_at=_time(used),
-            )
-            for workflow, key, entered, used, last in get("k", ())
-        },
-        goals=tuple([goal_from_json(goal) for goal in get("o", ())]),
-        recent=tuple(
-            [
-                _recent(id=key, type=kind, occurred_at=_time(at), data=data)
-                for key, kind, at, data in get("r", ())
-            ]
-        ),
-        watermark=_time(at) if (at := get("w")) else None,
-        calendar_at=_time(at) if (at := get("l")) else None,
-        alias_of=get("z"),
-        next_due_at=next_due_at,
+        _read_part,
     )
+
+
+class _Part(NamedTuple):
+    """How a part of a customer is kept."""
+
+    key: str
+    #: From what came out of JSON, where there is something.
+    read: Callable[[Any], object]
+    #: To what JSON can be written of; something empty is left out.
+    write: Callable[[Any], object]
+    #: The value where nothing is kept.
+    empty: object
+
+
+def _read_part(state: Mapping[str, Any], name: str) -> object:
+    part = _PARTS[name]
+    kept = state.get(part.key)
+    return part.read(kept) if kept else part.empty
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _consents_to_json(consents: Mapping[tuple[str, str], Consent]) -> list[object]:
+    return [
+        [channel, purpose, consent.state.value, consent.at, consent.basis.value, consent.until]
+        for (channel, purpose), consent in consents.items()
+    ]
+
+
+def _consents_from_json(kept: list[Any]) -> Mapping[tuple[str, str], Consent]:
+    return {
+        (channel, purpose): _consent(
+            state=_CONSENT_STATE[word],
+            at=_time(at),
+            basis=_BASIS[basis],
+            until=_time(until) if until else None,
+        )
+        for channel, purpose, word, at, basis, until in kept
+    }
+
+
+def _marks_to_json(marks: Mapping[tuple[WorkflowId, str | None], Mark]) -> list[object]:
+    return [
+        [workflow, key, mark.entered_at, mark.used_at, mark.last_message_at]
+        for (workflow, key), mark in marks.items()
+    ]
+
+
+def _marks_from_json(kept: list[Any]) -> Mapping[tuple[WorkflowId, str | None], Mark]:
+    return {
+        (workflow, key): _mark(
+            entered_at=_time(entered),
+            last_message_at=_time(last) if last else None,
+            used_at=_time(used),
+        )
+        for workflow, key, entered, used, last in kept
+    }
+
+
+def _recent_to_json(recent: tuple[RecentEvent, ...]) -> list[object]:
+    return [[event.id, event.type, event.occurred_at, plain(event.data)] for event in recent]
+
+
+def _recent_from_json(kept: list[Any]) -> tuple[RecentEvent, ...]:
+    return tuple(
+        [
+            _recent(id=key, type=kind, occurred_at=_time(at), data=data)
+            for key, kind, at, data in kept
+        ]
+    )
+
+
+#: Field of a customer -> how it is kept, in the order in which it is written.
+_PARTS: Mapping[str, _Part] = {
+    "attributes": _Part("a", _itself, plain, EMPTY),
+    "tags": _Part("g", frozenset, sorted, frozenset()),
+    "traits": _Part("t", _itself, plain, EMPTY),
+    "segments": _Part("s", frozenset, sorted, frozenset()),
+    "segments_by": _Part("b", _itself, _itself, ""),
+    "begun": _Part("n", frozenset, sorted, frozenset()),
+    "consents": _Part("c", _consents_from_json, _consents_to_json, EMPTY),
+    "suppressions": _Part(
+        "x",
+        lambda kept: frozenset((channel, _SCOPE[scope]) for channel, scope in kept),
+        lambda stops: sorted([channel, scope.value] for channel, scope in stops),
+        frozenset(),
+    ),
+    "sent": _Part(
+        "m",
+        lambda kept: tuple([sent_from_json(record) for record in kept]),
+        lambda sent: [sent_to_json(record) for record in sent],
+        (),
+    ),
+    "enrolments": _Part(
+        "e",
+        lambda kept: tuple([enrolment_from_json(enrolment) for enrolment in kept]),
+        lambda enrolments: [enrolment_to_json(enrolment) for enrolment in enrolments],
+        (),
+    ),
+    "marks": _Part("k", _marks_from_json, _marks_to_json, EMPTY),
+    "goals": _Part(
+        "o",
+        lambda kept: tuple([goal_from_json(goal) for goal in kept]),
+        lambda goals: [goal_to_json(goal) for goal in goals],
+        (),
+    ),
+    "recent": _Part("r", _recent_from_json, _recent_to_json, ()),
+    "codes": _Part(
+        "d",
+        lambda kept: tuple([drawn_from_json(drawn) for drawn in kept]),
+        lambda codes: [drawn_to_json(drawn) for drawn in codes],
+        (),
+    ),
+    "watermark": _Part("w", _time, _itself, None),
+    "calendar_at": _Part("l", _time, _itself, None),
+    "alias_of": _Part("z", _itself, _itself, None),
+}
 
 
 def input_to_json(what: Input) -> Json:
     """The input with its kind under `k`."""
     match what:
         case Event():
-            return full(
-                {
-                    "k": "event",
-                    "id": what.id,
-                    "ty": what.type,
-                    "at": what.occurred_at,
-                    "da": plain(what.data),
-                    "cu": what.customer_id,
-                    "an": what.anonymous_id,
-                    "n": what.hops,
-                }
-            )
+            return _event_to_json(what)
+        case News():
+            return {"k": "news", "ev": _event_to_json(what.event), "en": list(what.enrolments)}
         case DeliveryReport():
             return {
                 "k": "report",
@@ -195,19 +263,28 @@ def input_to_json(what: Input) -> Json:
             return {"k": "tick", "at": what.at, "t": what.timers_only}
 
 
+def _event_to_json(event: Event) -> Json:
+    return full(
+        {
+            "k": "event",
+            "id": event.id,
+            "ty": event.type,
+            "at": event.occurred_at,
+            "da": plain(event.data),
+            "cu": event.customer_id,
+            "an": event.anonymous_id,
+            "n": event.hops,
+        }
+    )
+
+
 def input_from_json(json: Json) -> Input:
     """The input of what `input_to_json` gave, once it went through JSON."""
     match json["k"]:
         case "event":
-            return _event(
-                id=json.get("id", ""),
-                type=json.get("ty", ""),
-                occurred_at=_time(json["at"]),
-                data=json.get("da", {}),
-                customer_id=json.get("cu"),
-                anonymous_id=json.get("an"),
-                hops=json.get("n", 0),
-            )
+            return _event_from_json(json)
+        case "news":
+            return News(event=_event_from_json(json["ev"]), enrolments=tuple(json["en"]))
         case "report":
             return DeliveryReport(
                 message=message_from_json(json["m"]),
@@ -224,6 +301,19 @@ def input_from_json(json: Json) -> Input:
         case "tick":
             return Tick(at=_time(json["at"]), timers_only=json["t"])
     raise StoreError(f"the inbox holds an input of an unknown kind '{json['k']}': upgrade shopflow")
+
+
+def _event_from_json(json: Json) -> Event:
+    event: Event = _event(
+        id=json.get("id", ""),
+        type=json.get("ty", ""),
+        occurred_at=_time(json["at"]),
+        data=json.get("da", {}),
+        customer_id=json.get("cu"),
+        anonymous_id=json.get("an"),
+        hops=json.get("n", 0),
+    )
+    return event
 
 
 def _upcast(customer_id: CustomerId, state: Json, version: int) -> Json:

@@ -10,9 +10,18 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from shopflow.domain.codec_making import maker
-from shopflow.domain.customer import Enrolment, GoalWatch, SentRecord, SlotState, StepResult
+from shopflow.domain.coupon import DrawnCode
+from shopflow.domain.customer import (
+    Awaited,
+    Enrolment,
+    GoalWatch,
+    SentRecord,
+    SlotState,
+    StepResult,
+)
 from shopflow.domain.message import Message
 from shopflow.domain.policy import MessageClass
+from shopflow.domain.product import IfSoldOut
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -20,13 +29,17 @@ Json = dict[str, Any]
 
 _time = datetime.fromisoformat
 _SLOT = {word.value: word for word in SlotState}
+_SOLD_OUT = {word.value: word for word in IfSoldOut}
+_NOTHING: Json = {}
 _CLASS = {word.value: word for word in MessageClass}
 
 _message = maker(Message)
 _sent = maker(SentRecord)
 _enrolment = maker(Enrolment)
+_awaited = maker(Awaited)
 _goal = maker(GoalWatch)
 _result = maker(StepResult)
+_drawn = maker(DrawnCode)
 
 
 def full(json: Json) -> Json:
@@ -61,6 +74,8 @@ def message_to_json(message: Message) -> Json:
             "lo": message.locale,
             "to": message.address,
             "va": plain(message.variables),
+            "co": [drawn_to_json(drawn) for drawn in message.codes],
+            "pm": {name: word.value for name, word in message.promotes.items()},
             "ev": message.trigger_event_id,
             "at": message.decided_at,
             "c": message.cursor_at,
@@ -91,6 +106,8 @@ def message_from_json(json: Json) -> Message:
         locale=get("lo", ""),
         address=get("to", ""),
         variables=get("va", {}),
+        codes=tuple([drawn_from_json(drawn) for drawn in get("co", ())]),
+        promotes={name: _SOLD_OUT[word] for name, word in get("pm", _NOTHING).items()},
         trigger_event_id=get("ev", ""),
         decided_at=_time(json["at"]),
         cursor_at=_time(json["c"]),
@@ -116,6 +133,7 @@ def sent_to_json(record: SentRecord) -> Json:
             "du": record.due_at,
             "m": message_to_json(record.message) if record.message else None,
             "q": record.queued,
+            "dr": list(record.draws),
         }
     )
 
@@ -138,6 +156,7 @@ def sent_from_json(json: Json) -> SentRecord:
         due_at=_time(at) if (at := get("du")) else None,
         message=message_from_json(message) if (message := get("m")) else None,
         queued=get("q", False),
+        draws=tuple(get("dr", ())),
     )
 
 
@@ -164,6 +183,7 @@ def enrolment_to_json(enrolment: Enrolment) -> Json:
             "re": {step: _result_to_json(result) for step, result in enrolment.results.items()},
             "vi": plain(enrolment.visits),
             "ga": [plain(data) for data in enrolment.gathered],
+            "aw": [[one.event_type, one.key, one.since] for one in enrolment.awaits],
             "n": enrolment.number,
         }
     )
@@ -193,6 +213,12 @@ def enrolment_from_json(json: Json) -> Enrolment:
         else {},
         visits=get("vi", {}),
         gathered=tuple(get("ga", ())),
+        awaits=tuple(
+            [
+                _awaited(event_type=kind, key=key, since=_time(since))
+                for kind, key, since in get("aw", ())
+            ]
+        ),
         number=get("n", 0),
     )
 
@@ -234,15 +260,50 @@ def goal_from_json(json: Json) -> GoalWatch:
 
 def _result_to_json(result: StepResult) -> list[object]:
     event = None if result.event is None else plain(result.event)
-    return [result.outcome, result.at, result.sent_at, result.channel, event]
+    told = [result.outcome, result.at, result.sent_at, result.channel, event]
+    return told if result.code is None else [*told, result.code, result.expires_at]
+
+
+def drawn_to_json(drawn: DrawnCode) -> list[object]:
+    """The drawn code, whole."""
+    return [
+        drawn.draw,
+        drawn.coupon,
+        drawn.pool,
+        drawn.code,
+        drawn.enrolment_id,
+        drawn.at,
+        drawn.ends_at,
+        drawn.issued,
+        drawn.used_at,
+    ]
+
+
+def drawn_from_json(json: list[Any]) -> DrawnCode:
+    """The drawn code of what `drawn_to_json` gave, once it went through JSON."""
+    draw, coupon, pool, code, enrolment, at, ends_at, issued, used_at = json
+    return _drawn(
+        draw=draw,
+        coupon=coupon,
+        pool=pool,
+        code=code,
+        enrolment_id=enrolment,
+        at=_time(at),
+        ends_at=_time(ends_at) if ends_at else None,
+        issued=issued,
+        used_at=_time(used_at) if used_at else None,
+    )
 
 
 def _result_from_json(json: list[Any]) -> StepResult:
-    outcome, at, sent_at, channel, event = json
+    outcome, at, sent_at, channel, event, *drawn = json
+    code, expires_at = drawn or (None, None)
     return _result(
         outcome=outcome,
         at=_time(at),
         sent_at=_time(sent_at) if sent_at else None,
         channel=channel,
         event=event,
+        code=code,
+        expires_at=_time(expires_at) if expires_at else None,
     )

@@ -8,7 +8,16 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
-from shopflow.domain.ids import CustomerId, EnrolmentId, EventId, MessageId, StepId, WorkflowId
+from shopflow.domain.coupon import DrawnCode
+from shopflow.domain.ids import (
+    CustomerId,
+    DrawId,
+    EnrolmentId,
+    EventId,
+    MessageId,
+    StepId,
+    WorkflowId,
+)
 from shopflow.domain.message import Message
 from shopflow.domain.policy import MessageClass
 
@@ -89,6 +98,8 @@ class SentRecord:
     message: Message | None = None
     #: While held: its row is in the outbox, handed back; False when it was never there.
     queued: bool = False
+    #: Draws of the codes that it shows.
+    draws: tuple[DrawId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +112,19 @@ class StepResult:
     channel: str | None = None
     #: The payload fields of the event that a `wait_for` met.
     event: Mapping[str, object] | None = None
+    #: The code that the step has drawn, and its end.
+    code: str | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Awaited:
+    """An event about no customer that an enrolment has waited or watched for since then."""
+
+    event_type: str
+    #: What the event has to be about, such as a sku.
+    key: str
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +156,8 @@ class Enrolment:
     #: How often each step was reached, where that is more than once.
     visits: Mapping[StepId, int] = field(default_factory=dict)
     gathered: tuple[Mapping[str, object], ...] = ()
+    #: Events about no customer that would move it or end it.
+    awaits: tuple[Awaited, ...] = ()
     #: Place among those that one cause started, so that ties keep their order.
     number: int = 0
 
@@ -185,6 +211,12 @@ class Customer:
     traits: Mapping[str, object] = field(default_factory=dict)
     #: Names of the trigger segments that the customer is in.
     segments: frozenset[str] = frozenset()
+    #: The definitions that `segments` was worked out by, while nothing that they read has changed;
+    #: empty where it has to be worked out anew.
+    segments_by: str = ""
+    #: What has been begun for the customer: the segments with a baseline, as they are defined, and
+    #: the workflows that have asked for existing members.
+    begun: frozenset[str] = frozenset()
     #: (channel, purpose) -> where the consent stands.
     consents: Mapping[tuple[str, str], Consent] = field(default_factory=dict)
     #: (channel, scope) pairs; channel "" is every channel.
@@ -195,6 +227,7 @@ class Customer:
     marks: Mapping[tuple[WorkflowId, str | None], Mark] = field(default_factory=dict)
     goals: tuple[GoalWatch, ...] = ()
     recent: tuple[RecentEvent, ...] = ()
+    codes: tuple[DrawnCode, ...] = ()
     #: Time of the newest event or timer decided; what comes from before it is late.
     watermark: datetime | None = None
     #: Up to when calendar triggers have been looked at.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from shopflow.domain.ids import CustomerId, EventId
+from shopflow.domain.coupon import CodeInHand
+from shopflow.domain.ids import CustomerId, EnrolmentId, EventId
 
 if TYPE_CHECKING:
     from shopflow.domain.customer import Customer
@@ -85,18 +87,36 @@ class Merge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """An event about no customer, told to the enrolments of one customer that wait for it."""
+
+    event: Event
+    enrolments: tuple[EnrolmentId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What decide may look up beside the customer: a read-only snapshot."""
 
     #: sku -> {"in_stock": bool, "price": …}; a sku that is not there counts as in stock.
     products: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    #: Codes taken ahead, by pool; a pool that is not there has none.
+    codes: Mapping[str, Sequence[CodeInHand]] = field(default_factory=dict)
+    #: (pool, code) that a pattern made and somebody else has.
+    known_codes: AbstractSet[tuple[str, str]] = frozenset()
+    #: What makes the codes of patterns hard to guess.
+    salt: str = ""
     #: Since when each workflow is live here; no calendar occurrence from before counts.
     live_since: Mapping[str, datetime] = field(default_factory=dict)
+    #: Events about no customer that concern everybody in an audience, oldest first.
+    occasions: tuple[Event, ...] = ()
+    #: What started for everybody by then has been taken care of.
+    swept_to: datetime | None = None
     #: The clock follows the events: what is queued counts as accepted at its own instant.
     event_clock: bool = False
 
 
-Input = Event | Tick | DeliveryReport | Merge
+Input = Event | Tick | DeliveryReport | Merge | News
 
 
 def time_of(given: Input) -> datetime:
@@ -104,5 +124,7 @@ def time_of(given: Input) -> datetime:
     match given:
         case Event():
             return given.occurred_at
+        case News():
+            return given.event.occurred_at
         case Tick() | DeliveryReport() | Merge():
             return given.at

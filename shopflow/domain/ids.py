@@ -11,9 +11,19 @@ WorkflowId = NewType("WorkflowId", str)
 StepId = NewType("StepId", str)
 EnrolmentId = NewType("EnrolmentId", str)
 MessageId = NewType("MessageId", str)
+DrawId = NewType("DrawId", str)
 
 #: Hex digits of a derived id: 128 bits, so that two never meet.
 ID_DIGITS = 32
+
+
+#: How the ids of rows begin that stand for no person, but for what an event is about.
+SUBJECT = "subject:"
+
+
+def is_subject(customer: str) -> bool:
+    """True for the row of a product, an article or an invoice: nobody's."""
+    return customer.startswith(SUBJECT)
 
 
 def derive(*parts: object) -> str:
@@ -32,6 +42,11 @@ def enrolment_id(
 def message_id(enrolment: EnrolmentId, step: StepId, visit: int, channel: str) -> MessageId:
     """The idempotency key of a send: deciding it twice is the same message."""
     return MessageId(derive("message", enrolment, step, visit, channel))
+
+
+def draw_id(enrolment: EnrolmentId, step: StepId, visit: int) -> DrawId:
+    """The id of the code drawn for a step: every channel of the step shows the same code."""
+    return DrawId(derive("draw", enrolment, step, visit))
 
 
 def fraction(salt: str, subject: str) -> float:

@@ -7,9 +7,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from shopflow.domain.coupon import OutOfCodes, Redeem, Reserve, Settle
 from shopflow.domain.customer import Consent, Customer
 from shopflow.domain.event import Event, Input
-from shopflow.domain.ids import CustomerId, EnrolmentId, EventId, MessageId, StepId, WorkflowId
+from shopflow.domain.ids import (
+    CustomerId,
+    DrawId,
+    EnrolmentId,
+    EventId,
+    MessageId,
+    StepId,
+    WorkflowId,
+)
 from shopflow.domain.message import Message
 
 
@@ -28,6 +37,8 @@ class Reason(StrEnum):
     HOLDOUT = "holdout"
     SHADOW = "shadow"
     NOT_ALLOWED_HERE = "not_allowed_here"
+    #: Its coupon has no code for this customer, and without it the message is not to go.
+    NO_COUPON = "no_coupon"
     #: The template or a value could not be made; only this message is hurt.
     TEMPLATE = "template"
     #: Every channel failed for good.
@@ -63,6 +74,11 @@ class Kind(StrEnum):
     CONSENT = "consent"
     #: A condition or value failed at run time.
     ERROR = "error"
+    #: A kill switch, of no customer.
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    #: Dead letters that a person gave up, of no customer.
+    DISCARDED = "discarded"
 
 
 class Refusal(StrEnum):
@@ -116,6 +132,8 @@ class Cancel:
 
     message_id: MessageId
     reason: str
+    #: The codes that it shows; they go back to their pools if it is stopped in time.
+    draws: tuple[DrawId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +166,20 @@ class DeadLetter:
     reason: str
 
 
-Effect = JournalEntry | Queue | Requeue | Cancel | Tell | LedgerEntry | DeadLetter
+#: What happens to codes, in the order decided.
+CodeChange = Reserve | Settle | Redeem
+
+Effect = (
+    JournalEntry
+    | Queue
+    | Requeue
+    | Cancel
+    | Tell
+    | LedgerEntry
+    | DeadLetter
+    | CodeChange
+    | OutOfCodes
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from shopflow.domain.coupon import DrawnCode
 from shopflow.domain.ids import CustomerId, EnrolmentId, EventId, MessageId, StepId, WorkflowId
 from shopflow.domain.policy import MessageClass
+from shopflow.domain.product import IfSoldOut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,10 @@ class Message:
     address: str
     #: The values of `with`, as plain JSON.
     variables: Mapping[str, object] = field(default_factory=dict)
+    #: The codes that it shows: issued once it is accepted.
+    codes: tuple[DrawnCode, ...] = ()
+    #: Variables with products to be sold, looked up once more before it leaves.
+    promotes: Mapping[str, IfSoldOut] = field(default_factory=dict)
     trigger_event_id: EventId
     #: The instant of the decision, and the one that lateness is measured from.
     decided_at: datetime

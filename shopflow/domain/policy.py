@@ -9,6 +9,9 @@ from enum import StrEnum
 
 from shopflow.domain.calendar import HolidayCalendar
 
+#: Events of somebody looking at something: most of a shop's events, and soon of little use.
+LOOKS = ("cart.viewed", "product.viewed", "product_list.viewed", "promo.viewed")
+
 
 class MessageClass(StrEnum):
     """The legal class of a purpose: it decides which gates a message meets."""
@@ -103,3 +106,16 @@ class QuietWindow:
     classes: frozenset[MessageClass] = frozenset(
         {MessageClass.MARKETING, MessageClass.RELATIONSHIP}
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long what happened is kept; afterwards it is forgotten."""
+
+    events: timedelta = timedelta(days=395)
+    #: Types that are kept for less: by default what was only looked at.
+    event_types: Mapping[str, timedelta] = field(
+        default_factory=lambda: dict.fromkeys(LOOKS, timedelta(days=60))
+    )
+    journal: timedelta = timedelta(days=395)
+    dead_letters: timedelta = timedelta(days=30)

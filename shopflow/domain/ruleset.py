@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from shopflow.domain.policy import FrequencyCap, Purpose, QuietWindow
+from shopflow.domain.coupon import Coupon
+from shopflow.domain.policy import FrequencyCap, Purpose, QuietWindow, Retention
 from shopflow.domain.trait import Attribute, Segment, Trait
 from shopflow.domain.workflow import Workflow
 
@@ -30,7 +31,11 @@ class Ruleset:
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     traits: Mapping[str, Trait] = field(default_factory=dict)
     segments: Mapping[str, Segment] = field(default_factory=dict)
+    coupons: Mapping[str, Coupon] = field(default_factory=dict)
     channels: Mapping[str, ChannelFacts] = field(default_factory=dict)
+    #: Event types that are about no customer, but about a product or a pool.
+    subject_events: frozenset[str] = frozenset()
+    retention: Retention = field(default_factory=Retention)
     timezone: str = "UTC"
     locale: str = "en"
     currency: str = "EUR"

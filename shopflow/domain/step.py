@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from shopflow.domain.expression import Expression
 from shopflow.domain.ids import StepId
+from shopflow.domain.product import IfSoldOut
 from shopflow.domain.trigger import EventPattern
 
 
@@ -89,9 +90,35 @@ class Send(_Step):
     template: str
     variables: Mapping[str, Expression] = field(default_factory=dict)
     purpose: str
+    #: The coupon whose code the message shows.
+    coupon: str | None = None
+    #: Values that hold products to be sold, and what becomes of those that nobody can buy.
+    promotes: Mapping[str, IfSoldOut] = field(default_factory=dict)
     max_lateness: timedelta
     #: Quiet hours of a channel give way to the next channel instead of holding.
     skip_held: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenTicket(Send):
+    """Opens a ticket: a send whose receiver is a person of the shop's, by the help desk.
+
+    ```yaml
+    - id: call
+      ticket: {subject: "'Call back: ' + trigger.order_id", priority: high}
+    ```
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallWebhook(Send):
+    """Tells one of the shop's own services: a send whose receiver is a program.
+
+    ```yaml
+    - id: book
+      webhook: {order_id: trigger.order_id, total: trigger.total}
+    ```
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +179,22 @@ class Repeat(_Step):
     limit: int
     #: The round starts only while this holds.
     while_: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawCode(_Step):
+    """Draws a code of a coupon, which later steps read as `steps.<id>.code`.
+
+    ```yaml
+    - id: gift
+      coupon: cart10
+      else: [{id: none_left, end: no_code}]
+    ```
+    """
+
+    coupon: str
+    #: Where it goes on when there is no code for this customer.
+    otherwise: StepId | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,4 +260,18 @@ class End(_Step):
     outcome: str
 
 
-Step = Wait | WaitFor | Send | Choose | Split | Repeat | SetValues | ChangeConsent | Emit | End
+Step = (
+    Wait
+    | WaitFor
+    | Send
+    | OpenTicket
+    | CallWebhook
+    | Choose
+    | Split
+    | Repeat
+    | DrawCode
+    | SetValues
+    | ChangeConsent
+    | Emit
+    | End
+)

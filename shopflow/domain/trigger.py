@@ -41,6 +41,8 @@ class SegmentTrigger:
 
     segment: str
     enters: bool = True
+    #: Enrols who is a member already when the rule is new.
+    backfill: bool = False
     when: Expression | None = None
 
 

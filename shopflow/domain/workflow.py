@@ -38,6 +38,8 @@ class Exit:
 
     id: str
     pattern: EventPattern | None
+    #: Payload field -> what it must equal.
+    match: Mapping[str, Expression] = field(default_factory=dict)
     when: Expression | None
     outcome: str
 
@@ -96,6 +98,8 @@ class Workflow:
     tags: frozenset[str] = frozenset()
     #: Share of customers that enter and are never sent to, 0 to 1.
     holdout: float = 0.0
+    #: A breaker pauses it beyond so many messages in an hour; None: by what it sent before.
+    max_per_hour: int | None = None
     #: Literal values; a length such as `1h` is a timedelta here.
     values: Mapping[str, object] = field(default_factory=dict)
     let: Mapping[str, Expression] = field(default_factory=dict)

@@ -7,9 +7,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from shopflow.store.delivery import pause_entry, resume_entry
 from shopflow.store.memory_batch import MemoryBatch
+from shopflow.store.memory_codes import MemoryCodes
 from shopflow.store.memory_outbox import MemoryOutbox
+from shopflow.store.memory_recommendations import MemoryRecommendations
 from shopflow.store.memory_state import State
+from shopflow.store.memory_traffic import MemoryTraffic
 from shopflow.store.memory_views import MemoryViews
 from shopflow.store.protocol import Batch
 from shopflow.store.records import Cursor, Pause, StoredRuleset, StreamPosition, lost
@@ -26,7 +30,10 @@ class MemoryStore:
     def __init__(self, partitions: int = 1, *, history: bool = True) -> None:
         self._state = State(partitions, history=history)
         self.outbox = MemoryOutbox(self._state)
+        self.codes = MemoryCodes(self._state)
         self.views = MemoryViews(self._state)
+        self.recommendations = MemoryRecommendations(self._state)
+        self.traffic = MemoryTraffic(self._state)
 
     @property
     def partitions(self) -> int:
@@ -56,16 +63,6 @@ class MemoryStore:
                 if cursor is None or cursor.epoch != epoch:
                     raise lost(stream, epoch)
             yield MemoryBatch(state, tally, stream)
-
-    def wake_all(self, at: datetime, *, partition: int | None = None) -> None:
-        """See `Store`."""
-        state = self._state
-        with state.changing():
-            for customer in list(state.customers.values()):
-                if partition not in {None, state.partition_of(customer.id)}:
-                    continue
-                if customer.next_due_at is None or customer.next_due_at > at:
-                    state.put_customer(replace(customer, next_due_at=at))
 
     def make_room(self, until: datetime) -> None:
         """See `Store`."""
@@ -101,6 +98,15 @@ class MemoryStore:
             state.journal[:] = kept
         return found
 
+    def forget_dead_letters(self, before: datetime) -> bool:
+        """See `Store`."""
+        letters = self._state.dead_letters
+        with self._state.changing():
+            old = [seq for seq, letter in letters.items() if letter.at < before]
+            for seq in old:
+                self._state.drop(letters, seq)
+        return bool(old)
+
     def deploy(self, digest: str, document: Mapping[str, object], at: datetime) -> None:
         """See `Store`."""
         ruleset = StoredRuleset(digest=digest, document=document, deployed_at=at)
@@ -109,13 +115,21 @@ class MemoryStore:
 
     def pause(self, pause: Pause) -> None:
         """See `Store`."""
-        with self._state.changing():
-            self._state.put(self._state.pauses, pause.scope, pause)
+        state = self._state
+        with state.changing():
+            state.put(state.pauses, pause.scope, pause)
+            state.drop(state.resumed, pause.scope)
+            state.append(state.journal, pause_entry(pause))
 
-    def resume(self, scope: str) -> bool:
+    def resume(self, scope: str, *, at: datetime, reason: str = "") -> bool:
         """See `Store`."""
-        with self._state.changing():
-            return self._state.drop(self._state.pauses, scope) is not None
+        state = self._state
+        with state.changing():
+            if state.drop(state.pauses, scope) is None:
+                return False
+            state.put(state.resumed, scope, at)
+            state.append(state.journal, resume_entry(scope, at, reason))
+        return True
 
     def close(self) -> None:
         """See `Store`."""

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 
+from shopflow.domain.coupon import Reserve
 from shopflow.domain.customer import Customer
 from shopflow.domain.event import Event, Input
-from shopflow.domain.ids import CustomerId, MessageId
-from shopflow.domain.journal import Cancel, JournalEntry, LedgerEntry
+from shopflow.domain.ids import CustomerId, EventId, MessageId
+from shopflow.domain.journal import Cancel, CodeChange, JournalEntry, LedgerEntry
 from shopflow.domain.message import Message
+from shopflow.store import memory_codes
+from shopflow.store.catalogue import Products
 from shopflow.store.delivery import CANCELLABLE, came_in
 from shopflow.store.memory_state import Row, State
+from shopflow.store.memory_traffic import note_heard
 from shopflow.store.records import (
     Arrival,
     DeliveryState,
+    Heard,
     StatRow,
     StoredDeadLetter,
     StoredEvent,
@@ -25,6 +30,7 @@ from shopflow.store.records import (
     Suppression,
     Wait,
 )
+from shopflow.store.sweeps import Sweep
 from shopflow.store.tally import Tally, day_of
 
 
@@ -49,14 +55,19 @@ class MemoryBatch:
         """See `Batch`."""
         state = self._state
         news = []
-        for partition, event, raw in arrivals:
-            key = (day_of(event.occurred_at), partition, event.id)
+        for arrival in arrivals:
+            key = _event_key(arrival)
             news.append(key not in state.event_keys)
             if news[-1]:
-                kept = _stored(partition, event, raw) if state.history else None
+                kept = _stored(arrival) if state.history and not arrival.copied else None
                 state.put(state.event_keys, key, kept)
-            self._tally.add_event(key[0], partition, new=news[-1])
+            if not arrival.copied:
+                self._tally.add_event(key[0], arrival.partition, new=news[-1])
         return news
+
+    def knows(self, arrival: Arrival) -> bool:
+        """See `Batch`."""
+        return _event_key(arrival) in self._state.event_keys
 
     def dead_letter(
         self,
@@ -161,6 +172,10 @@ class MemoryBatch:
                 stopped.add(cancel.message_id)
         return stopped
 
+    def change_codes(self, changes: Sequence[CodeChange], *, owner: str) -> list[Reserve]:
+        """See `Batch`."""
+        return memory_codes.change(self._state, changes, owner)
+
     def ledger(self, entries: Sequence[LedgerEntry]) -> None:
         """See `Batch`."""
         for entry in entries:
@@ -176,7 +191,12 @@ class MemoryBatch:
         """See `Batch`."""
         self._tally.add_rows(rows)
 
-    def save_products(self, products: Mapping[str, Mapping[str, object]], at: datetime) -> None:
+    def load_products(self, skus: Collection[str]) -> Products:
+        """See `Batch`."""
+        table = self._state.products
+        return {sku: table[sku][1] for sku in skus if sku in table}
+
+    def save_products(self, products: Products, at: datetime) -> None:
         """See `Batch`."""
         table = self._state.products
         for sku, product in products.items():
@@ -194,11 +214,24 @@ class MemoryBatch:
         for wait in waits:
             self._state.drop(self._state.waits, wait[:3])
 
-    def note_events(self, latest: Mapping[tuple[str, str], datetime]) -> None:
+    def note_heard(self, heard: Sequence[Heard]) -> None:
         """See `Batch`."""
-        known = self._state.latest_events
-        for key, at in latest.items():
-            self._state.put(known, key, max(at, known.get(key, at)))
+        note_heard(self._state, heard)
+
+    def begin_sweep(self, sweep: Sweep) -> None:
+        """See `Batch`."""
+        if sweep.key not in self._state.sweeps:
+            self._state.put(self._state.sweeps, sweep.key, sweep)
+
+    def keep_sweep(self, sweep: Sweep) -> None:
+        """See `Batch`."""
+        self._state.put(self._state.sweeps, sweep.key, sweep)
+
+    def forget_sweeps(self, before: datetime) -> None:
+        """See `Batch`."""
+        for sweep in list(self._state.sweeps.values()):
+            if sweep.done and sweep.at < before:
+                self._state.drop(self._state.sweeps, sweep.key)
 
     def set_occurrence(self, schedule: str, at: datetime) -> None:
         """See `Batch`."""
@@ -220,12 +253,17 @@ def _queued(message: Message) -> Row:
     )
 
 
-def _stored(partition: int, event: Event, raw: bytes) -> StoredEvent:
+def _event_key(arrival: Arrival) -> tuple[int, int, EventId]:
+    return day_of(arrival.event.occurred_at), arrival.partition, arrival.event.id
+
+
+def _stored(arrival: Arrival) -> StoredEvent:
+    event = arrival.event
     return StoredEvent(
         id=event.id,
         type=event.type,
-        partition=partition,
+        partition=arrival.partition,
         occurred_at=event.occurred_at,
         customer_id=event.concerns,
-        payload=raw.decode(),
+        payload=arrival.raw.decode(),
     )

@@ -9,12 +9,15 @@ from datetime import datetime, timedelta
 
 from shopflow.domain.event import DeliveryReport, Outcome
 from shopflow.domain.ids import MessageId
-from shopflow.store.delivery import AFTER, IN_HAND, OPEN, covered, rank
+from shopflow.domain.policy import MessageClass
+from shopflow.store.delivery import AFTER, IN_HAND, OPEN, TURN, covered, hour_of, rank, turns
 from shopflow.store.memory_state import Row, State
 from shopflow.store.records import (
     PENDING,
+    Begun,
     DeliveryState,
     LeasedMessage,
+    Pace,
     Recovered,
     Retry,
     Settled,
@@ -28,58 +31,67 @@ class MemoryOutbox:
         self._state = state
 
     def lease(
-        self, channel: str, *, limit: int, now: datetime, owner: str, lease_for: timedelta
+        self,
+        channel: str,
+        *,
+        limit: int,
+        now: datetime,
+        owner: str,
+        lease_for: timedelta,
+        classes: Collection[MessageClass] | None = None,
+        sender: str = "",
+        pace: Pace | None = None,
     ) -> list[LeasedMessage]:
         """See `Outbox`."""
         state = self._state
         with state.changing():
+            given = (
+                None if pace is None else turns(pace, state.paces.get(pace.name, now), now, limit)
+            )
             scopes = set(state.pauses)
             ready = (
                 row
                 for row in state.queued.values()
                 if row.stored.message.channel == channel
+                and (classes is None or row.stored.message.message_class in classes)
                 and row.stored.next_attempt_at is not None
                 and row.stored.next_attempt_at <= now
                 and not covered(row.stored.message, scopes)
+                and f"sender:{channel}/{sender}" not in scopes
             )
-            chosen = heapq.nsmallest(limit, ready, key=_order)
+            most = limit if given is None else len(given)
+            chosen = heapq.nsmallest(most, ready, key=_order)
+            if pace is not None and given and chosen:
+                state.put(state.paces, pace.name, given[len(chosen) - 1] + pace.distance)
             for row in chosen:
                 stored = replace(row.stored, state=DeliveryState.LEASED, changed_at=now)
-                state.put_row(Row(stored=stored, owner=owner, lease_until=now + lease_for))
+                held = replace(row, stored=stored, owner=owner, lease_until=now + lease_for)
+                state.put_row(held)
         return [
             LeasedMessage(
                 message=row.stored.message,
                 attempt=row.stored.attempts + 1,
                 uncertain=row.stored.uncertain,
+                turn=given[number] if given is not None else None,
+                own_turn=row.stored.next_attempt_at if row.stored.reason == TURN else None,
             )
-            for row in chosen
+            for number, row in enumerate(chosen)
         ]
 
-    def start_attempt(
-        self, ids: Sequence[MessageId], *, owner: str, now: datetime
-    ) -> set[MessageId]:
+    def take_turns(self, pace: Pace, *, count: int, now: datetime) -> list[datetime]:
         """See `Outbox`."""
-        state = self._state
-        with state.changing():
-            mine = [
-                row
-                for row in map(state.rows.get, ids)
-                if row is not None
-                and row.owner == owner
-                and row.stored.state is DeliveryState.LEASED
-            ]
-            for row in mine:
-                begun = replace(
-                    row.stored,
-                    state=DeliveryState.ATTEMPTED,
-                    attempts=row.stored.attempts + 1,
-                    changed_at=now,
-                )
-                state.put_row(replace(row, stored=begun))
-        return {row.stored.message.id for row in mine}
+        with self._state.changing():
+            first = max(now, self._state.paces.get(pace.name, now))
+            self._state.put(self._state.paces, pace.name, first + count * pace.distance)
+        return [first + number * pace.distance for number in range(count)]
 
     def record(
-        self, *, owner: str, settled: Sequence[Settled] = (), retries: Sequence[Retry] = ()
+        self,
+        *,
+        owner: str,
+        settled: Sequence[Settled] = (),
+        retries: Sequence[Retry] = (),
+        begun: Sequence[Begun] = (),
     ) -> set[MessageId]:
         """See `Outbox`."""
         changed = set()
@@ -88,9 +100,8 @@ class MemoryOutbox:
                 if self._settle(owner, word):
                     tally.add_settled(word)
                     changed.add(word.report.message.id)
-            for retry in retries:
-                if self._retry(owner, retry):
-                    changed.add(retry.message_id)
+            changed |= {word.message_id for word in retries if self._retry(owner, word)}
+            changed |= {word.message_id for word in begun if self._begin(owner, word)}
         return changed
 
     def recover(
@@ -134,6 +145,11 @@ class MemoryOutbox:
             times = (row.stored.next_attempt_at for row in self._state.queued.values())
             return min((at for at in times if at is not None), default=None)
 
+    def in_hand(self) -> bool:
+        """See `Outbox`."""
+        with self._state.lock:
+            return any(row.stored.state in IN_HAND for row in self._state.rows.values())
+
     def _settle(self, owner: str, word: Settled) -> bool:
         report = word.report
         row = self._state.rows.get(report.message.id)
@@ -149,8 +165,24 @@ class MemoryOutbox:
             uncertain=moved.stored.uncertain + doubt,
             next_attempt_at=None,
         )
-        self._state.put_row(Row(stored=final))
+        self._state.put_row(replace(row, stored=final, owner="", lease_until=None))
+        if accepted:
+            hour = report.message.workflow, hour_of(report.at)
+            self._state.put(self._state.hours, hour, self._state.hours.get(hour, 0) + 1)
         self._state.tell(report.message.customer_id, report)
+        return True
+
+    def _begin(self, owner: str, begun: Begun) -> bool:
+        row = self._state.rows.get(begun.message_id)
+        if row is None or row.owner != owner or row.stored.state is not DeliveryState.LEASED:
+            return False
+        attempted = replace(
+            row.stored,
+            state=DeliveryState.ATTEMPTED,
+            attempts=row.stored.attempts + 1,
+            changed_at=begun.at,
+        )
+        self._state.put_row(replace(row, stored=attempted))
         return True
 
     def _retry(self, owner: str, retry: Retry) -> bool:

@@ -14,12 +14,16 @@ from datetime import datetime
 from threading import RLock
 from typing import TypeVar
 
+from shopflow.domain.coupon import CodeState
 from shopflow.domain.customer import Customer
 from shopflow.domain.event import Input
-from shopflow.domain.ids import CustomerId, EnrolmentId, EventId, MessageId
+from shopflow.domain.ids import CustomerId, DrawId, EnrolmentId, EventId, MessageId
 from shopflow.domain.journal import JournalEntry, LedgerEntry
+from shopflow.domain.recommendation import Strategy
+from shopflow.store.codes import StoredCode
 from shopflow.store.records import (
     DeliveryState,
+    Fate,
     Pause,
     StatKey,
     StoredDeadLetter,
@@ -30,6 +34,7 @@ from shopflow.store.records import (
     Suppression,
     Wait,
 )
+from shopflow.store.sweeps import Sweep
 from shopflow.store.tally import Tally, partition_of
 
 K = TypeVar("K", bound=Hashable)
@@ -43,6 +48,25 @@ class Row:
     stored: StoredMessage
     owner: str = ""
     lease_until: datetime | None = None
+    fate: Fate | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeRow:
+    """A code, and who holds it."""
+
+    stored: StoredCode
+    owner: str = ""
+    taken_until: datetime | None = None
+    draw: DrawId | None = None
+
+    def is_free(self, now: datetime) -> bool:
+        """True when anyone may take it."""
+        stored = self.stored
+        if stored.ends_at is not None and stored.ends_at <= now:
+            return False
+        over = self.taken_until is not None and self.taken_until <= now
+        return stored.state is CodeState.FREE or (stored.state is CodeState.TAKEN and over)
 
 
 class State:
@@ -61,13 +85,21 @@ class State:
         self.journal: list[JournalEntry] = []
         self.ledger: list[LedgerEntry] = []
         self.dead_letters: dict[int, StoredDeadLetter] = {}
+        self.sweeps: dict[tuple[int, datetime, str], Sweep] = {}
         self.waits: dict[tuple[str, str, EnrolmentId], Wait] = {}
-        self.latest_events: dict[tuple[str, str], datetime] = {}
         self.stats: dict[StatKey, list[int]] = {}
+        self.codes: dict[tuple[str, str], CodeRow] = {}
+        #: Where the code of a draw is, or was.
+        self.draws: dict[DrawId, tuple[str, str]] = {}
         self.products: dict[str, tuple[datetime, dict[str, object]]] = {}
+        self.rankings: dict[tuple[Strategy, str], tuple[datetime, dict[str, float]]] = {}
         self.suppressions: dict[tuple[str, str], Suppression] = {}
         self.occurrences: dict[str, datetime] = {}
         self.pauses: dict[str, Pause] = {}
+        self.resumed: dict[str, datetime] = {}
+        #: First turns that nobody has been given, and accepted messages by workflow and hour.
+        self.paces: dict[str, datetime] = {}
+        self.hours: dict[tuple[str, int], int] = {}
         self.rulesets: dict[str, StoredRuleset] = {}
         self._inbox_seq = itertools.count(1)
         self.letter_seq = itertools.count(1)

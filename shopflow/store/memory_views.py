@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from heapq import nsmallest
 
 from shopflow.domain.customer import Customer
 from shopflow.domain.ids import CustomerId, EnrolmentId, EventId
 from shopflow.domain.journal import JournalEntry
+from shopflow.store.catalogue import Products
 from shopflow.store.memory_state import State
 from shopflow.store.records import (
     UNCERTAIN_SHOWN,
@@ -25,7 +27,9 @@ from shopflow.store.records import (
     Wait,
     retained_workflows,
 )
+from shopflow.store.sweeps import Sweep
 from shopflow.store.tally import results_by_workflow, stat_row
+from shopflow.store.vitals import OPEN, OutboxDepth, Revision, StoreVitals, summed
 
 
 class MemoryViews:
@@ -51,6 +55,8 @@ class MemoryViews:
                     stored for stored in self._newest_messages() if stored.uncertain > 0
                 )[:UNCERTAIN_SHOWN],
                 pauses=tuple(self.pauses()),
+                waits=len(state.waits),
+                sweeps=tuple(self.sweeps()),
             )
 
     def customer(self, customer_id: CustomerId) -> Customer | None:
@@ -140,39 +146,92 @@ class MemoryViews:
             ][:limit]
 
     def dead_letters(
-        self, *, reason: str | None = None, limit: int = 100
+        self, *, numbers: Collection[int] | None = None, reason: str | None = None, limit: int = 100
     ) -> list[StoredDeadLetter]:
         """See `Views`."""
         with self._state.lock:
             letters = [
                 letter for _, letter in sorted(self._state.dead_letters.items(), reverse=True)
             ]
-            return [letter for letter in letters if reason in {None, letter.reason}][:limit]
+            return [
+                letter
+                for letter in letters
+                if reason in {None, letter.reason} and (numbers is None or letter.seq in numbers)
+            ][:limit]
 
     def waiting(
-        self, event_type: str, key: str, *, after: Wait | None = None, limit: int = 1_000
+        self,
+        event_type: str,
+        key: str,
+        *,
+        partition: int | None = None,
+        after: Wait | None = None,
+        limit: int = 1_000,
     ) -> list[Wait]:
         """See `Views`."""
+        partition_of = self._state.partition_of
         with self._state.lock:
-            every = [w for w in self._state.waits.values() if w[:2] == (event_type, key)]
+            every = [
+                wait
+                for wait in self._state.waits.values()
+                if wait[:2] == (event_type, key)
+                and partition in {None, partition_of(wait.customer_id)}
+            ]
         every.sort(key=_place)
         return [w for w in every if after is None or _place(w) > _place(after)][:limit]
 
-    def latest_events(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], datetime]:
+    def vitals(self) -> StoreVitals:
+        """See `Views`."""
+        state = self._state
+        with state.lock:
+            newest = next(iter(self.rulesets()), None)
+            return StoreVitals(
+                outbox=tuple(_depths(row.stored for row in state.rows.values())),
+                inbox=sum(map(len, state.inbox)),
+                next_due_at=self.next_due_at(),
+                dead_letters=Counter(letter.reason for letter in state.dead_letters.values()),
+                cursors=tuple(sorted(state.cursors.values(), key=lambda cursor: cursor.stream)),
+                pauses=tuple(self.pauses()),
+                revision=None
+                if newest is None
+                else Revision(digest=newest.digest, deployed_at=newest.deployed_at),
+            )
+
+    def sweeps(self) -> list[Sweep]:
         """See `Views`."""
         with self._state.lock:
-            known = self._state.latest_events
-            return {key: known[key] for key in keys if key in known}
+            return sorted(self._state.sweeps.values(), key=lambda sweep: (sweep.at, sweep.key))
+
+    def customers_after(self, partition: int, after: str, *, limit: int) -> list[Customer]:
+        """See `Views`."""
+        state = self._state
+        with state.lock:
+            ids = (
+                key
+                for key in state.customers
+                if key > after and state.partition_of(key) == partition
+            )
+            return [state.customers[key] for key in nsmallest(limit, ids)]
 
     def stats(self) -> list[StatRow]:
         """See `Views`."""
         with self._state.lock:
             return [stat_row(key, sums) for key, sums in sorted(self._state.stats.items())]
 
+    def sums(self, *, since: int = 0, before: int = 10**8) -> list[StatRow]:
+        """See `Views`."""
+        return summed(row for row in self.stats() if since <= row.key.day < before)
+
     def products(self) -> dict[str, Mapping[str, object]]:
         """See `Views`."""
         with self._state.lock:
             return {sku: product for sku, (_, product) in self._state.products.items()}
+
+    def products_since(self, since: datetime | None) -> tuple[Products, datetime | None]:
+        """See `Views`."""
+        # When a row was written is nowhere kept here, and looking at all of them costs nothing.
+        del since
+        return self.products(), None
 
     def suppressions(self, hashes: Iterable[str]) -> list[Suppression]:
         """See `Views`."""
@@ -207,6 +266,15 @@ class MemoryViews:
             key=lambda stored: (stored.message.decided_at, stored.message.id),
             reverse=True,
         )
+
+
+def _depths(messages: Iterable[StoredMessage]) -> Iterable[OutboxDepth]:
+    found: defaultdict[tuple[str, DeliveryState], list[datetime]] = defaultdict(list)
+    for stored in messages:
+        if stored.state in OPEN:
+            found[stored.message.channel, stored.state].append(stored.message.decided_at)
+    for (channel, state), times in sorted(found.items()):
+        yield OutboxDepth(channel=channel, state=state, count=len(times), oldest_at=min(times))
 
 
 def _place(wait: Wait) -> tuple[datetime, EnrolmentId]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from shopflow.domain.customer import Customer
@@ -16,15 +16,16 @@ from shopflow.domain.event import Event, Input
 from shopflow.domain.ids import CustomerId, EventId, MessageId
 from shopflow.domain.journal import Cancel, JournalEntry, LedgerEntry
 from shopflow.domain.message import Message
+from shopflow.store.catalogue import CatalogueDesk, CatalogueView
+from shopflow.store.codes import CodeDesk, Codes
+from shopflow.store.outgoing import Outbox, Traffic
+from shopflow.store.recommendations import Recommendations
 from shopflow.store.records import (
     Arrival,
     Cursor,
     DeliveryState,
-    LeasedMessage,
+    Heard,
     Pause,
-    Recovered,
-    Retry,
-    Settled,
     StatRow,
     StatusReport,
     StoredDeadLetter,
@@ -35,9 +36,11 @@ from shopflow.store.records import (
     Timeline,
     Wait,
 )
+from shopflow.store.sweeps import SweepReads, SweepWrites
+from shopflow.store.vitals import StoreVitals
 
 
-class Batch(Protocol):
+class Batch(SweepWrites, CodeDesk, CatalogueDesk, Protocol):
     """One open transaction; leaving its block commits, an exception takes everything back."""
 
     def advance(self, position: str, read_to: datetime | None = None) -> None:
@@ -48,6 +51,9 @@ class Batch(Protocol):
 
         Counts each as `accepted` or `duplicate`.
         """
+
+    def knows(self, arrival: Arrival) -> bool:
+        """True when the event has been accepted before."""
 
     def dead_letter(
         self,
@@ -118,79 +124,20 @@ class Batch(Protocol):
     def count_stats(self, rows: Iterable[StatRow]) -> None:
         """The statistics are higher by these rows."""
 
-    def save_products(self, products: Mapping[str, Mapping[str, object]], at: datetime) -> None:
-        """The catalogue knows these skus as given, unless it has newer word of them."""
-
     def add_waits(self, waits: Sequence[Wait]) -> None:
-        """The enrolments wait; one that waits for the same already keeps its place.
-
-        Once this batch has committed, `Views.latest_events` tells whether one came too late.
-        """
+        """The enrolments wait; one that waits for the same already keeps its place."""
 
     def drop_waits(self, waits: Iterable[Wait]) -> None:
         """The enrolments no longer wait."""
 
-    def note_events(self, latest: Mapping[tuple[str, str], datetime]) -> None:
-        """Of each (event type, key) there was an event at this time, unless a later is known.
-
-        Commit it before reading who waits: then every wait is either read or sees this time.
-        """
+    def note_heard(self, heard: Sequence[Heard]) -> None:
+        """What was heard of these messages is kept with them; the first word on each stays."""
 
     def set_occurrence(self, schedule: str, at: datetime) -> None:
         """The last occurrence of the schedule that was taken care of."""
 
 
-class Outbox(Protocol):
-    """The delivery side: each call is a transaction of its own, committed when it returns."""
-
-    def lease(
-        self, channel: str, *, limit: int, now: datetime, owner: str, lease_for: timedelta
-    ) -> list[LeasedMessage]:
-        """Messages of the channel that may go now, each in one owner's hands only.
-
-        Service first, then by priority, then the oldest decision. What a pause covers stays
-        queued. A message past its `send_by` is among them: it is to be handed back.
-        """
-
-    def start_attempt(
-        self, ids: Sequence[MessageId], *, owner: str, now: datetime
-    ) -> set[MessageId]:
-        """Those marked as attempted; one that is missing is no longer in this owner's hands."""
-
-    def record(
-        self, *, owner: str, settled: Sequence[Settled] = (), retries: Sequence[Retry] = ()
-    ) -> set[MessageId]:
-        """Those whose state changed; each of the settled ones told its customer and was counted.
-
-        An acceptance counts from anyone, since the message has left; the message is then kept as
-        the report has it, where secrets may be blanked. Any other word counts only from the owner
-        of the lease.
-        """
-
-    def recover(
-        self,
-        *,
-        now: datetime,
-        resend: Collection[str],
-        owner: str | None = None,
-        channel: str | None = None,
-    ) -> Recovered:
-        """Takes back leases that have run out by `now`, and every lease of `owner`.
-
-        With a channel, only its messages.
-
-        Attempts without a receipt go again on the channels of `resend`; on others they stay
-        uncertain, and their customers are told.
-        """
-
-    def pending(self) -> int:
-        """How many messages may still leave."""
-
-    def next_attempt_at(self) -> datetime | None:
-        """The earliest time at which a queued message may go."""
-
-
-class Views(Protocol):
+class Views(SweepReads, CatalogueView, Protocol):
     """Reads outside of any batch, for people and for the runtime; nothing here changes anything."""
 
     def status(self) -> StatusReport:
@@ -227,23 +174,29 @@ class Views(Protocol):
         """The newest messages of a state and a workflow."""
 
     def dead_letters(
-        self, *, reason: str | None = None, limit: int = 100
+        self, *, numbers: Collection[int] | None = None, reason: str | None = None, limit: int = 100
     ) -> list[StoredDeadLetter]:
-        """The newest dead letters."""
+        """The newest dead letters of these numbers and this reason."""
 
     def waiting(
-        self, event_type: str, key: str, *, after: Wait | None = None, limit: int = 1_000
+        self,
+        event_type: str,
+        key: str,
+        *,
+        partition: int | None = None,
+        after: Wait | None = None,
+        limit: int = 1_000,
     ) -> list[Wait]:
         """Who waits for such an event, longest first; the page behind the wait `after`."""
 
-    def latest_events(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], datetime]:
-        """The time of the latest event of each (event type, key) that was noted."""
+    def vitals(self) -> StoreVitals:
+        """What waits and what is wrong, at little cost."""
 
     def stats(self) -> list[StatRow]:
         """All statistics, in the order of their keys."""
 
-    def products(self) -> dict[str, Mapping[str, object]]:
-        """What the catalogue knows, by sku."""
+    def sums(self, *, since: int = 0, before: int = 10**8) -> list[StatRow]:
+        """Statistics by workflow, channel and result only, of days from one to before the other."""
 
     def suppressions(self, hashes: Iterable[str]) -> list[Suppression]:
         """The suppressions of these address hashes."""
@@ -276,8 +229,20 @@ class Store(Protocol):
         """The delivery side."""
 
     @property
+    def codes(self) -> Codes:
+        """The pools of codes."""
+
+    @property
     def views(self) -> Views:
         """What can be read outside of a batch."""
+
+    @property
+    def recommendations(self) -> Recommendations:
+        """What products are recommended by."""
+
+    @property
+    def traffic(self) -> Traffic:
+        """What breakers look at."""
 
     def partition_of(self, subject: str) -> int:
         """The partition of an id as sent; the same on every machine."""
@@ -293,12 +258,6 @@ class Store(Protocol):
         Raises:
             Conflict: Another reader took over the stream; nothing was written.
             StoreError: The database refuses; says why and what to do.
-        """
-
-    def wake_all(self, at: datetime, *, partition: int | None = None) -> None:
-        """Every customer is due at `at` at the latest: new rules may want something of them.
-
-        With a partition, only its customers. Each partition is a transaction of its own.
         """
 
     def make_room(self, until: datetime) -> None:
@@ -320,14 +279,17 @@ class Store(Protocol):
     def forget_journal(self, before: datetime) -> bool:
         """A page of the journal of earlier days is gone; False when none was left."""
 
+    def forget_dead_letters(self, before: datetime) -> bool:
+        """A page of the dead letters from before then is gone; False when none was left."""
+
     def deploy(self, digest: str, document: Mapping[str, object], at: datetime) -> None:
         """The revision is the newest one deployed."""
 
     def pause(self, pause: Pause) -> None:
-        """The kill switch is on."""
+        """The kill switch is on; the journal tells it, as an entry of no customer."""
 
-    def resume(self, scope: str) -> bool:
-        """The kill switch is off; False when it was not on."""
+    def resume(self, scope: str, *, at: datetime, reason: str = "") -> bool:
+        """The kill switch is off, which the journal tells; False when it was not on."""
 
     def close(self) -> None:
         """Lets go of files and connections; harmless when called twice."""

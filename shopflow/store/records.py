@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from shopflow.domain.ids import CustomerId, EnrolmentId, EventId, MessageId
 from shopflow.domain.journal import JournalEntry
 from shopflow.domain.message import Message
 from shopflow.errors import Conflict
+from shopflow.store.sweeps import Sweep
 
 
 class DeliveryState(StrEnum):
@@ -52,11 +53,13 @@ class Cursor(NamedTuple):
 
 
 class Arrival(NamedTuple):
-    """A valid event on its way in: the partition of the id as sent, and the bytes as sent."""
+    """A valid event on its way in: the partition that it came to, and the bytes as sent."""
 
     partition: int
     event: Event
     raw: bytes
+    #: One of many: known by its key so that it is decided once, kept and counted elsewhere.
+    copied: bool = False
 
 
 class Wait(NamedTuple):
@@ -70,6 +73,15 @@ class Wait(NamedTuple):
     since: datetime
 
 
+class Pace(NamedTuple):
+    """Turns at an even distance, kept for all that deliver together under one name."""
+
+    name: str
+    distance: timedelta
+    #: How far ahead of now a lease takes turns.
+    ahead: timedelta = timedelta()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeasedMessage:
     """A message in the hands of one deliverer."""
@@ -79,6 +91,17 @@ class LeasedMessage:
     attempt: int
     #: Attempts before this one that were begun and never answered.
     uncertain: int = 0
+    #: Not before this, by the pace that it was leased at.
+    turn: datetime | None = None
+    #: The turn of its own that it came back for, such as that of its recipient's domain.
+    own_turn: datetime | None = None
+
+
+class Begun(NamedTuple):
+    """An attempt begins: the channel is called as soon as this is kept."""
+
+    message_id: MessageId
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,13 +221,56 @@ class StoredRuleset:
     deployed_at: datetime
 
 
+class Source(StrEnum):
+    """Who switched a kill switch."""
+
+    PERSON = "person"
+    BREAKER = "breaker"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
-    """A kill switch that is on; the scope is `all`, `marketing`, `channel:x` or `workflow:x`."""
+    """A kill switch that is on; the scope is `all`, `marketing`, `channel:x` or `workflow:x`.
+
+    A breaker also pauses `sender:channel/class`: the classes that share that class's sender.
+    """
 
     scope: str
     reason: str
     at: datetime
+    source: Source = Source.PERSON
+
+
+class Fate(StrEnum):
+    """What was heard of a message after it had been accepted."""
+
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+
+
+class Heard(NamedTuple):
+    """Word of a message that had been accepted; without its id, of the customer's last one."""
+
+    fate: Fate
+    #: Empty when it was not said.
+    message_id: MessageId
+    customer_id: CustomerId
+    channel: str
+
+
+class LatestSends(NamedTuple):
+    """How the latest sends of a sender ended."""
+
+    sends: int
+    bounced: int
+    complained: int
+
+
+class HourOfSends(NamedTuple):
+    """A workflow's accepted messages in an hour, and in the busiest hour of the 30 days before."""
+
+    sends: int
+    busiest: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,6 +312,9 @@ class StatusReport:
     #: The newest messages with an attempt that was never answered, resent or held.
     uncertain: tuple[StoredMessage, ...] = ()
     pauses: tuple[Pause, ...] = ()
+    #: Enrolments that wait for an event which is not their customer's own.
+    waits: int = 0
+    sweeps: tuple[Sweep, ...] = ()
 
 
 def retained_workflows(rulesets: Iterable[StoredRuleset]) -> dict[str, object]:

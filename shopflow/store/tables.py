@@ -7,50 +7,16 @@ and `document` hold JSON.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from sqlalchemy import Column, Index, PrimaryKeyConstraint, Table, Text, text
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Index,
-    Integer,
-    MetaData,
-    PrimaryKeyConstraint,
-    Table,
-    Text,
-    text,
-)
+from shopflow.store.columns import Seq as _Seq
+from shopflow.store.columns import instant, metadata, micros
+from shopflow.store.columns import maybe as _maybe
+from shopflow.store.columns import partial as _partial
+from shopflow.store.columns import text as _text
+from shopflow.store.columns import whole as _whole
 
-metadata = MetaData()
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-#: A row number that the database gives.
-_Seq = BigInteger().with_variant(Integer, "sqlite")
-
-
-def micros(at: datetime) -> int:
-    """An instant as it is kept."""
-    return (at - _EPOCH) // _MICROSECOND
-
-
-def instant(kept: int) -> datetime:
-    """The instant that is kept so."""
-    return _EPOCH + timedelta(0, 0, kept)
-
-
-def _text(name: str) -> Column[str]:
-    return Column(name, Text, nullable=False)
-
-
-def _whole(name: str) -> Column[int]:
-    return Column(name, BigInteger, nullable=False)
-
-
-def _maybe(name: str) -> Column[int]:
-    return Column(name, BigInteger, nullable=True)
-
+__all__ = ["instant", "metadata", "micros"]
 
 #: What is fixed when the database is made, such as the number of partitions.
 settings = Table("settings", metadata, _text("name"), _text("value"), PrimaryKeyConstraint("name"))
@@ -153,6 +119,8 @@ messages = Table(
     _text("reason"),
     _whole("changed_at"),
     _text("message"),
+    #: What was heard of it after it had been accepted: `bounced` or `complained`.
+    Column("fate", Text, nullable=False, server_default=""),
     PrimaryKeyConstraint("id"),
     Index("messages_customer", "customer_id", "decided_at"),
 )
@@ -170,6 +138,14 @@ Index(
     messages.c.lease_until,
     sqlite_where=text("state IN ('leased', 'attempted')"),
     postgresql_where=text("state IN ('leased', 'attempted')"),
+)
+Index(
+    "messages_ended",
+    messages.c.channel,
+    messages.c["class"],
+    messages.c.changed_at,
+    sqlite_where=text("state IN ('sent', 'delivered', 'failed')"),
+    postgresql_where=text("state IN ('sent', 'delivered', 'failed')"),
 )
 Index(
     "messages_doubtful",
@@ -211,16 +187,6 @@ waits = Table(
     Index("waits_oldest", "event_type", "key", "since", "enrolment_id"),
 )
 
-#: What the waits are compared with: the last event of a type about a product or a pool.
-latest_events = Table(
-    "latest_events",
-    metadata,
-    _text("event_type"),
-    _text("key"),
-    _whole("at"),
-    PrimaryKeyConstraint("event_type", "key"),
-)
-
 consents = Table(
     "consents",
     metadata,
@@ -255,11 +221,23 @@ coupons = Table(
     metadata,
     _text("pool"),
     _text("code"),
-    #: free, taken by a partition ahead of use, or bound to a message.
+    #: A word of `CodeState`.
     _text("state"),
+    #: Who has taken it ahead, and until when.
+    _text("owner"),
     _maybe("taken_until"),
-    Column("message_id", Text),
+    #: The shop no longer takes it from then on.
+    _maybe("ends_at"),
+    Column("draw", Text),
+    _text("customer_id"),
+    #: The end that the customer was told.
+    _maybe("promised"),
+    _whole("changed_at"),
     PrimaryKeyConstraint("pool", "code"),
+    _partial("coupons_open", "pool", "code", where="state IN ('free', 'taken')"),
+    _partial("coupons_draw", "draw", where="draw IS NOT NULL"),
+    _partial("coupons_owner", "owner", where="state = 'taken'"),
+    Index("coupons_code", "code"),
 )
 
 products = Table(
@@ -268,7 +246,22 @@ products = Table(
     _text("sku"),
     _whole("at"),
     _text("document"),
+    #: When it was written here.
+    _maybe("changed_at"),
     PrimaryKeyConstraint("sku"),
+    Index("products_changed", "changed_at"),
+)
+
+#: What recommendations are picked from; `scores` is JSON, best first.
+recommendations = Table(
+    "recommendations",
+    metadata,
+    _text("strategy"),
+    #: A sku, a word or a category; empty for the whole shop.
+    _text("key"),
+    _text("scores"),
+    _whole("computed_at"),
+    PrimaryKeyConstraint("strategy", "key"),
 )
 
 rulesets = Table(
@@ -278,6 +271,21 @@ rulesets = Table(
     _whole("deployed_at"),
     _text("document"),
     PrimaryKeyConstraint("digest"),
+)
+
+#: Looks at all customers of a partition; `event` is empty for what starts by the calendar.
+sweeps = Table(
+    "sweeps",
+    metadata,
+    _whole("partition"),
+    _whole("at"),
+    _text("event_id"),
+    _text("event"),
+    _text("after"),
+    _whole("looked"),
+    _whole("told"),
+    _whole("done"),
+    PrimaryKeyConstraint("partition", "at", "event_id"),
 )
 
 schedules = Table(
@@ -297,11 +305,22 @@ dead_letters = Table(
     _text("payload"),
 )
 
+#: Kill switches; one that was switched off stays, as breakers count from there on.
 pauses = Table(
     "pauses",
     metadata,
     _text("scope"),
     _text("reason"),
     _whole("at"),
+    #: Who switched it on: a person, or a breaker.
+    Column("source", Text, nullable=False, server_default="person"),
+    _maybe("resumed_at"),
     PrimaryKeyConstraint("scope"),
 )
+
+#: The first turn of each pace that nobody has been given.
+paces = Table("paces", metadata, _text("name"), _whole("next_at"), PrimaryKeyConstraint("name"))
+
+#: How many messages of a workflow were accepted in an hour, counted from 1970.
+_HOUR = (_text("workflow"), _whole("hour"), _whole("sends"))
+hours = Table("hours", metadata, *_HOUR, PrimaryKeyConstraint("workflow", "hour"))

@@ -69,8 +69,11 @@ class Tally:
         self.add(StatKey(day_of(at), self._partition_of(subject or ""), result=DEAD_LETTER))
 
     def add_entry(self, entry: JournalEntry) -> None:
-        """A journal entry counts once; one about a delivery is counted by its receipt."""
-        if entry.kind is Kind.DELIVERY:
+        """A journal entry counts once; one about a delivery is counted by its receipt.
+
+        One of no customer, such as of a kill switch, is no decision.
+        """
+        if entry.kind is Kind.DELIVERY or not entry.customer_id:
             return
         result = f"{entry.kind.value}:{entry.reason}" if entry.reason else entry.kind.value
         self.add(

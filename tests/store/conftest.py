@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import os
-import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine
+from support.production import scratch_database
 
 from shopflow.domain.customer import Customer, Enrolment
 from shopflow.domain.event import Event
@@ -52,17 +51,8 @@ class Opener:
 @pytest.fixture(scope="session")
 def server():
     """A database of this session's own on a PostgreSQL server, gone afterwards."""
-    admin = os.environ.get("SHOPFLOW_TEST_POSTGRES", "postgresql://root@127.0.0.1:5432/postgres")
-    psycopg = pytest.importorskip("psycopg", reason="PostgreSQL's driver is not installed")
-    try:
-        connection = psycopg.connect(admin, autocommit=True, connect_timeout=3)
-    except psycopg.OperationalError as error:
-        pytest.skip(f"no PostgreSQL server; SHOPFLOW_TEST_POSTGRES may name one ({error})")
-    name = f"shopflow_test_{uuid.uuid4().hex[:12]}"
-    with connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        yield admin.rpartition("/")[0] + f"/{name}"
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with scratch_database() as url:
+        yield url
 
 
 @pytest.fixture

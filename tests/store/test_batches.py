@@ -137,23 +137,6 @@ def test_a_timer_that_moved_is_due_at_its_new_time_only(store, make, now):
     assert store.views.next_due_at() is None
 
 
-def test_new_rules_wake_everyone_but_put_nobody_off(store, make, now):
-    hour = timedelta(hours=1)
-    with store.transaction() as batch:
-        batch.save(
-            [
-                make.customer("early", next_due_at=now - hour),
-                make.customer("late", next_due_at=now + hour),
-                make.customer("idle"),
-            ]
-        )
-    store.wake_all(now)
-    with store.transaction() as batch:
-        assert batch.due(now, limit=9) == ["early", "idle", "late"]
-        # What is loaded knows when it was woken, so that saving it sets the true timer again.
-        assert batch.load(["late"])["late"].next_due_at == now
-
-
 def test_the_inbox_gives_each_input_once_and_in_order(store, make, now):
     report = DeliveryReport(message=make.message(), outcome=Outcome.ACCEPTED, at=now)
     told = [
@@ -314,8 +297,8 @@ def test_occurrences_suppressions_and_pauses_are_known_again(store, now):
     assert store.views.occurrences() == {"newsletter": now}
     assert store.views.suppressions(["h1", "h2"]) == [suppression]
     assert store.views.pauses() == [pause]
-    assert store.resume("workflow:cart")
-    assert not store.resume("workflow:cart")
+    assert store.resume("workflow:cart", at=now)
+    assert not store.resume("workflow:cart", at=now)
     assert store.views.pauses() == []
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from shopflow.errors import StoreError, Unstorable
 from shopflow.store.opening import open_store
-from shopflow.store.sql import database
+from shopflow.store.sql import database, postgres
 from shopflow.store.sql.database import again
 from shopflow.store.sql.faults import fault_of
 
@@ -102,6 +102,42 @@ def test_two_batches_that_wait_for_each_other_are_told_to_try_again(shop, make):
     (error,) = refused
     assert error.retryable
     assert "other workers wrote the same rows at once; nothing was kept" in str(error)
+
+
+def test_a_process_that_sleeps_in_its_transaction_holds_up_nobody_for_long(
+    postgres_shop, shop, make, monkeypatch
+):
+    monkeypatch.setattr(postgres, "SLEEP", 1)
+    sleeper = open_store(postgres_shop, partitions=4)
+    try:
+        cursor = sleeper.take_over("orders")
+        with (  # noqa: PT012 - the server ends it in the middle
+            pytest.raises(StoreError) as refused,
+            sleeper.transaction("orders", cursor.epoch) as batch,
+        ):
+            batch.load(["anna"])
+            # Waits until the server has ended the transaction that has the row.
+            assert shop.take_over("orders").epoch == cursor.epoch + 1
+            batch.journal([make.entry()])
+        assert refused.value.retryable
+    finally:
+        sleeper.close()
+
+
+def test_what_another_keeps_locked_is_not_waited_for_for_ever(postgres_shop, shop, monkeypatch):
+    monkeypatch.setattr(postgres, "LOCKED", 1)
+    other = open_store(postgres_shop, partitions=4)
+    try:
+        cursor = shop.take_over("orders")
+        with (
+            shop.transaction("orders", cursor.epoch),
+            pytest.raises(StoreError, match="kept a row locked") as refused,
+            other.transaction("orders", cursor.epoch),
+        ):
+            raise AssertionError("it is not ours to write")
+        assert refused.value.retryable
+    finally:
+        other.close()
 
 
 def test_no_connection_left_is_told_as_such(postgres_shop, admin):

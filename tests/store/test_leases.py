@@ -17,6 +17,7 @@ DELIVERER = """
 import sys
 from datetime import UTC, datetime, timedelta
 from shopflow.store.opening import open_store
+from shopflow.store.records import Begun
 
 url, owner = sys.argv[1:]
 store = open_store(url)
@@ -27,7 +28,7 @@ while leased := store.outbox.lease(
     "email", limit=7, now=now, owner=owner, lease_for=timedelta(minutes=5)
 ):
     ids = [one.message.id for one in leased]
-    begun = store.outbox.start_attempt(ids, owner=owner, now=now)
+    begun = store.outbox.record(owner=owner, begun=[Begun(key, now) for key in ids])
     assert begun == set(ids), (begun, ids)
     print(*ids, flush=True)
 """

@@ -21,6 +21,12 @@ from shopflow.store.tables import metadata
 STEPS = [
     "0001 The first tables.",
     "0002 Waits, the journal by event, and on PostgreSQL a table for each day.",
+    "0003 What recommendations are picked from.",
+    "0004 Codes of coupons: whose hands they are in, whose they are, and until when.",
+    "0005 Events about no customer come to every partition in its own stream: nothing to look up.",
+    "0006 When each product was written, so that processes learn of what others brought in.",
+    "0007 What deliverers share: turns, what was heard of messages, sends by the hour, switches.",
+    "0008 Sweeps: who was looked at for what starts for everybody.",
 ]
 
 

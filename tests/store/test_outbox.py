@@ -12,7 +12,7 @@ import pytest
 from shopflow.domain.event import DeliveryReport, Outcome
 from shopflow.domain.journal import Cancel
 from shopflow.domain.policy import MessageClass
-from shopflow.store.records import DeliveryState, Pause, Retry, Settled
+from shopflow.store.records import Begun, DeliveryState, Pause, Retry, Settled
 
 MINUTE = timedelta(minutes=1)
 
@@ -96,7 +96,9 @@ def test_an_accepted_message_is_sent_told_and_counted(make, queue, lease, store,
     queue(message := make.message())
     (leased,) = lease()
     assert (leased.attempt, leased.uncertain) == (1, 0)
-    assert store.outbox.start_attempt([message.id, "x"], owner="one", now=now) == {message.id}
+    assert store.outbox.record(owner="one", begun=[Begun(message.id, now), Begun("x", now)]) == {
+        message.id
+    }
     word = settled(message, Outcome.ACCEPTED, now)
     assert store.outbox.record(owner="one", settled=[word]) == {message.id}
     # Told twice, it counts once.
@@ -138,24 +140,35 @@ def test_only_the_owner_of_the_lease_may_say_that_it_failed(make, queue, lease, 
     assert store.outbox.record(owner="two", settled=[failed]) == set()
     retry = Retry(message_id=message.id, at=now, reason="timeout")
     assert store.outbox.record(owner="two", retries=[retry]) == set()
-    assert store.outbox.start_attempt([message.id], owner="two", now=now) == set()
+    assert store.outbox.record(owner="two", begun=[Begun(message.id, now)]) == set()
     assert states(store) == {message.id: "leased"}
 
 
 def test_a_late_acceptance_counts_since_the_message_has_left(make, queue, lease, store, now):
     queue(message := make.message())
     lease("one")
-    store.outbox.start_attempt([message.id], owner="one", now=now)
+    store.outbox.record(owner="one", begun=[Begun(message.id, now)])
     store.outbox.recover(now=now + 2 * MINUTE, resend=["email"])
     accepted = settled(message, Outcome.ACCEPTED, now + 2 * MINUTE)
     assert store.outbox.record(owner="one", settled=[accepted]) == {message.id}
     assert lease("two", at=now + 3 * MINUTE) == []
 
 
+def test_what_somebody_has_in_hand_is_known_until_there_is_word(make, queue, lease, store, now):
+    queue(message := make.message())
+    assert not store.outbox.in_hand()
+    lease("one")
+    assert store.outbox.in_hand()
+    store.outbox.record(owner="one", begun=[Begun(message.id, now)])
+    assert store.outbox.in_hand()
+    store.outbox.record(owner="one", settled=[settled(message, Outcome.ACCEPTED, now)])
+    assert not store.outbox.in_hand()
+
+
 def test_a_retry_waits_in_the_outbox(make, queue, lease, store, now):
     queue(message := make.message())
     lease()
-    store.outbox.start_attempt([message.id], owner="one", now=now)
+    store.outbox.record(owner="one", begun=[Begun(message.id, now)])
     retry = Retry(message_id=message.id, at=now + MINUTE, reason="timeout")
     assert store.outbox.record(owner="one", retries=[retry]) == {message.id}
     assert store.outbox.next_attempt_at() == now + MINUTE
@@ -168,7 +181,7 @@ def test_a_retry_waits_in_the_outbox(make, queue, lease, store, now):
 def test_a_doubtful_retry_is_listed(make, queue, lease, store, now):
     queue(message := make.message())
     lease()
-    store.outbox.start_attempt([message.id], owner="one", now=now)
+    store.outbox.record(owner="one", begun=[Begun(message.id, now)])
     retry = Retry(message_id=message.id, at=now, reason="timeout", uncertain=True)
     store.outbox.record(owner="one", retries=[retry])
     (again,) = lease()
@@ -219,7 +232,7 @@ def test_what_a_dead_deliverer_held_is_taken_back(make, queue, lease, store, now
     lease()
     lease(channel="sms")
     begun = ["begun-email", "begun-sms"]
-    store.outbox.start_attempt(begun, owner="one", now=now)
+    store.outbox.record(owner="one", begun=[Begun(key, now) for key in begun])
 
     assert store.outbox.recover(now=now, resend=["email"]).requeued == 0, "leases still run"
     recovered = store.outbox.recover(now=now, resend=["email"], owner="one")
@@ -254,7 +267,7 @@ def test_a_lane_takes_back_its_own_channel_only(make, queue, lease, store, now):
     queue(make.message(id="mail"), make.message(id="text", channel="sms"))
     lease()
     lease(channel="sms")
-    store.outbox.start_attempt(["mail", "text"], owner="one", now=now)
+    store.outbox.record(owner="one", begun=[Begun("mail", now), Begun("text", now)])
     store.outbox.recover(now=now + MINUTE, resend=["email"], channel="email")
     assert states(store) == {"mail": "queued", "text": "attempted"}
 
@@ -262,7 +275,7 @@ def test_a_lane_takes_back_its_own_channel_only(make, queue, lease, store, now):
 LEFT = {
     "all": [],
     "channel:email": [],
-    "channel:sms": ["service", "cart", "review"],
+    "channel:sms": ["service", "review", "cart"],
     "marketing": ["service"],
     "workflow:cart": ["service", "review"],
 }
@@ -277,7 +290,7 @@ def test_what_a_pause_covers_stays_queued(make, queue, lease, store, now, scope)
     )
     store.pause(Pause(scope=scope, reason="test", at=now))
     assert ids(lease()) == LEFT[scope]
-    store.resume(scope)
+    store.resume(scope, at=now)
     assert len(lease("two")) == 3 - len(LEFT[scope])
 
 

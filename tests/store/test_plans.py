@@ -32,6 +32,7 @@ ASKED = {
     "AND (since, enrolment_id) > (5, 'x') ORDER BY since, enrolment_id LIMIT 1000",
     "messages_queued": "SELECT id FROM messages WHERE channel = 'email' AND state = 'queued' "
     "ORDER BY rank, decided_at, id LIMIT 100",
+    "messages_in_hand": "SELECT id FROM messages WHERE state IN ('leased', 'attempted') LIMIT 1",
 }
 
 

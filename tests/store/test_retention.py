@@ -157,7 +157,7 @@ def test_what_was_there_before_the_days_stays_and_is_forgotten_as_one(
             )
         )
     engine.dispose()
-    assert len(upgrade(postgres)) == 1
+    assert upgrade(postgres)
 
     store = open_store(postgres, partitions=4)
     arrival = make.arrival(partition=0, id="old", occurred_at=now - DAY)

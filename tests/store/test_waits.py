@@ -47,6 +47,14 @@ def test_pages_go_on_behind_the_last_one(store, waits):
     assert store.views.waiting(RESTOCK, "A1", after=second[-1]) == []
 
 
+def test_those_of_one_partition_are_found_alone(store, waits):
+    add(store, waits)
+    found = [store.views.waiting(RESTOCK, "A1", partition=p) for p in range(store.partitions)]
+    assert sorted(wait for part in found for wait in part) == sorted(waits)
+    for partition, part in enumerate(found):
+        assert all(store.partition_of(wait.customer_id) == partition for wait in part)
+
+
 def test_an_enrolment_that_waits_already_keeps_its_place(store, waits, now):
     add(store, waits)
     add(store, [waits[1]._replace(since=now)])
@@ -60,29 +68,14 @@ def test_who_no_longer_waits_is_not_found(store, waits):
     assert names(store.views.waiting(RESTOCK, "A1")) == ["3", "0"]
 
 
-def test_the_latest_event_of_a_product_is_known(store, now):
-    hour = timedelta(hours=1)
-    with store.transaction() as batch:
-        batch.note_events({(RESTOCK, "A1"): now, (RESTOCK, "B2"): now})
-    with store.transaction() as batch:
-        batch.note_events({(RESTOCK, "A1"): now - hour, (RESTOCK, "B2"): now + hour})
-    asked = [(RESTOCK, "A1"), (RESTOCK, "B2"), (RESTOCK, "C3"), ("pool.filled", "A1")]
-    assert store.views.latest_events(asked) == {
-        (RESTOCK, "A1"): now,
-        (RESTOCK, "B2"): now + hour,
-    }
-
-
-def test_a_batch_that_raises_leaves_the_waits_as_they_were(store, waits, now):
+def test_a_batch_that_raises_leaves_the_waits_as_they_were(store, waits):
     add(store, waits)
     with pytest.raises(ZeroDivisionError), store.transaction() as batch:  # noqa: PT012 - undone
         batch.drop_waits(waits)
         batch.add_waits([waits[0]._replace(key="B2")])
-        batch.note_events({(RESTOCK, "A1"): now})
         raise ZeroDivisionError
     assert len(store.views.waiting(RESTOCK, "A1")) == 4
     assert store.views.waiting(RESTOCK, "B2") == []
-    assert store.views.latest_events([(RESTOCK, "A1")]) == {}
 
 
 def test_a_dead_letter_is_taken_to_be_tried_again(store, make, now):
@@ -125,19 +118,6 @@ def test_what_an_event_brought_about_is_found_without_its_row(store, make, now):
     with store.transaction() as batch:
         batch.journal(entries)
     assert store.views.journal_of_event("restock") == entries[:2]
-
-
-def test_one_partition_can_be_woken_alone(store, make, now):
-    with store.transaction() as batch:
-        batch.save(make.customer(f"customer-{number}") for number in range(20))
-    store.wake_all(now, partition=2)
-    with store.transaction() as batch:
-        woken = batch.due(now, limit=99)
-    partition = {store.partition_of(key) for key in woken}
-    assert partition == ({2} if store.partitions > 2 else set())
-    store.wake_all(now)
-    with store.transaction() as batch:
-        assert len(batch.due(now, limit=99)) == 20
 
 
 def test_a_customer_that_two_make_at_once_is_overwritten_by_none(opener, make):

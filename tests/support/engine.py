@@ -115,10 +115,10 @@ def a_customer(customer_id="anna", *, consent=(), **more):
 class Life:
     """One customer, decided on input by input; time follows the events unless a clock is given."""
 
-    def __init__(self, *workflows, customer=None, event_clock=True, **ruleset):
+    def __init__(self, *workflows, customer=None, event_clock=True, facts=None, **ruleset):
         self.rulebook = Rulebook(a_ruleset(*workflows, **ruleset))
         self.customer = customer if customer is not None else a_customer()
-        self.facts = Facts(event_clock=event_clock)
+        self.facts = Facts(event_clock=event_clock, **(facts or {}))
         self.effects = []
 
     def give(self, given, *, clock=None):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 import subprocess
@@ -14,26 +13,21 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
 import redis as redis_client
+from support.servers import postgres_url, redis_url
 
+from shopflow.runtime.queue.bells import Bells, Kind
+from shopflow.runtime.queue.streams import Streams
 from shopflow.store.opening import open_store
 
-REDIS = os.environ.get("SHOPFLOW_TEST_REDIS", "redis://127.0.0.1:6379/9")
-POSTGRES = os.environ.get("SHOPFLOW_TEST_POSTGRES", "postgresql://root@127.0.0.1:5432/postgres")
 FACTS = Path(__file__).resolve().parent.parent / "e2e" / "facts" / "rees46"
 PARTITIONS = 8
-PATIENCE = 240
 
 
 @contextmanager
-def redis_namespace():
+def redis_namespace(url=None):
     """A connection and a namespace in which nothing is; gone afterwards."""
-    redis = redis_client.Redis.from_url(REDIS, protocol=2)
-    try:
-        redis.ping()
-    except redis_client.ConnectionError as error:
-        pytest.skip(f"no Redis server; SHOPFLOW_TEST_REDIS may name one ({error})")
+    redis = redis_client.Redis.from_url(url or redis_url(), protocol=2)
     namespace = f"t{uuid.uuid4().hex[:10]}"
     try:
         yield redis, namespace
@@ -50,37 +44,45 @@ def lose(redis, namespace):
 
 
 @contextmanager
-def scratch_database():
+def scratch_database(server=None):
     """The URL of a database of one's own on a PostgreSQL server, gone afterwards."""
-    psycopg = pytest.importorskip("psycopg", reason="PostgreSQL's driver is not installed")
-    try:
-        connection = psycopg.connect(POSTGRES, autocommit=True, connect_timeout=3)
-    except psycopg.OperationalError as error:
-        pytest.skip(f"no PostgreSQL server; SHOPFLOW_TEST_POSTGRES may name one ({error})")
+    shared = server is None
+    server = server or postgres_url()
     name = f"shopflow_test_{uuid.uuid4().hex[:12]}"
-    with connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        try:
-            yield POSTGRES.rpartition("/")[0] + f"/{name}"
-        finally:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    administer(server, f"CREATE DATABASE {name}")
+    if shared:
+        # Its workers are killed, this server is not: it need not wait for the disk at every commit.
+        administer(server, f"ALTER DATABASE {name} SET synchronous_commit = off")
+    try:
+        yield server.rpartition("/")[0] + f"/{name}"
+    finally:
+        administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def administer(server, statement):
+    """Runs one statement as the server's keeper; returns its rows."""
+    import psycopg  # noqa: PLC0415 - optional, and `postgres_url` has made sure of it
+
+    with psycopg.connect(server, autocommit=True, connect_timeout=10) as connection:
+        done = connection.execute(statement)
+        return done.fetchall() if done.description else []
 
 
 class Shop:
     """A project in production, its queue, and the commands that work on it."""
 
-    def __init__(self, folder, redis, namespace, database):
+    def __init__(self, folder, redis, namespace, database, redis_url):
         self.folder = folder
         self.redis = redis
+        self.redis_url = redis_url
         self.namespace = namespace
         self.database = database
         self.started = []
-        if not (folder / "shopflow.yaml").exists():
-            shutil.copytree(FACTS, folder, dirs_exist_ok=True)
+        self.looking = None
         settings = folder / "shopflow.yaml"
         settings.write_text(
             settings.read_text(encoding="utf-8")
-            + f"redis: {REDIS}\ndatabase: {database}\npartitions: {PARTITIONS}\n"
+            + f"redis: {redis_url}\ndatabase: {database}\npartitions: {PARTITIONS}\n"
             + f"queue: {{namespace: {namespace}}}\n",
             encoding="utf-8",
         )
@@ -89,10 +91,14 @@ class Shop:
     def door(self):
         return f"{self.namespace}:events"
 
+    def lengths(self):
+        """Entries at the door and in each partition."""
+        door, rest = Streams(self.redis, self.namespace, PARTITIONS).lengths()
+        return [door, *rest]
+
     def waiting(self):
         """Entries in all streams."""
-        keys = [self.door, *(f"{self.namespace}:{n}:events" for n in range(PARTITIONS))]
-        return sum(self.redis.xlen(key) for key in keys)
+        return sum(self.lengths())
 
     def add(self, lines):
         """As any program would: one XADD for each line."""
@@ -103,13 +109,15 @@ class Shop:
 
     def start(self, *words, **options):
         """A worker process."""
-        process = subprocess.Popen(
-            self.command("worker", *words),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            **options,
-        )
+        return self.start_command("worker", *words, **options)
+
+    def start_command(self, *words, program=None, **options):
+        """A process of this command, of this program unless another is given."""
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        command = self.command(*words)
+        if program:
+            command[1:3] = [str(program)]
+        process = subprocess.Popen(command, **{**pipes, **options})
         self.started.append(process)
         return process
 
@@ -119,18 +127,16 @@ class Shop:
 
     def run(self, *words, code=0):
         """Runs a command to its end; returns what it printed."""
-        ran = subprocess.run(
-            self.command(*words), capture_output=True, text=True, timeout=PATIENCE, check=False
-        )
+        ran = subprocess.run(self.command(*words), capture_output=True, text=True, check=False)
         assert ran.returncode == code, f"{words}: exit {ran.returncode}\n{ran.stdout}{ran.stderr}"
         return ran
 
-    def finish(self, until=None, workers=2):
+    def finish(self, until=None, workers=2, **options):
         """So many workers in a burst, until nothing is left."""
         end = ["--clock", "event", "--until", until] if until else []
-        running = [self.start("--burst", *end) for _ in range(workers)]
+        running = [self.start("--burst", *end, **options) for _ in range(workers)]
         for one in running:
-            out, err = one.communicate(timeout=PATIENCE)
+            out, err = one.communicate()
             assert one.returncode == 0, out + err
 
     @contextmanager
@@ -142,8 +148,30 @@ class Shop:
             store.close()
 
     def status(self):
-        with self.store() as store:
-            return store.views.status()
+        """What the database says; the connection is kept for the next time."""
+        if self.looking is None:
+            self.looking = open_store(self.database, partitions=PARTITIONS)
+        return self.looking.views.status()
+
+    def done(self):
+        """How far the work is: events taken and messages that left."""
+        status = self.status()
+        return sum(status.events.values()) + status.messages.get("sent", 0)
+
+    def progress(self):
+        """All that work changes."""
+        status = self.status()
+        cursors = sorted((one.stream, one.position) for one in status.cursors)
+        return status.events, status.messages, status.inbox, cursors, self.lengths()
+
+    def at_rest(self):
+        """True when no worker is at anything, and no bell waits for one."""
+        leases = list(self.redis.scan_iter(f"{self.namespace}:lease:*", count=1000))
+        return not leases and not Bells(self.redis, self.namespace).wait(Kind)
+
+    def close(self):
+        if self.looking is not None:
+            self.looking.close()
 
     def sends(self):
         """Every message in the outbox or beyond, as `simulate` names them."""
@@ -164,32 +192,60 @@ class Shop:
         """What `simulate` says of a file of events."""
         path = self.folder / f"{until}.jsonl"
         self.run("simulate", str(events), "--until", until, "--sends", str(path))
-        lines = map(json.loads, path.read_text(encoding="utf-8").splitlines())
-        return sorted(
-            (
-                datetime.fromisoformat(line["at"]),
-                line["customer_id"],
-                line["workflow"],
-                line["step"],
-                line["channel"],
-                line["trigger_event_id"],
-            )
-            for line in lines
+        return sends_in(path)
+
+
+def sends_in(path):
+    """The lines of a sends file, as `Shop.sends` has them."""
+    lines = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    return sorted(
+        (
+            datetime.fromisoformat(line["at"]),
+            line["customer_id"],
+            line["workflow"],
+            line["step"],
+            line["channel"],
+            line["trigger_event_id"],
         )
+        for line in lines
+    )
 
 
 @contextmanager
-def a_shop(folder):
-    """A shop with a queue and a database of its own; no process outlives it."""
-    with redis_namespace() as (redis, namespace), scratch_database() as database:
-        shop = Shop(folder, redis, namespace, database)
+def a_shop(folder, *, redis=None, postgres=None, files=None):
+    """A shop with a queue and a database of its own; no process outlives it.
+
+    On the servers that tests share, unless others are named.
+    """
+    queue = redis_namespace(redis)
+    with queue as (connection, namespace), scratch_database(postgres) as database:
+        if not (folder / "shopflow.yaml").exists():
+            shutil.copytree(FACTS, folder, dirs_exist_ok=True)
+        write_files(folder, files or {})
+        shop = Shop(folder, connection, namespace, database, redis or redis_url())
         try:
             yield shop
         finally:
+            shop.close()
             for process in shop.started:
                 process.kill()
                 with process:
                     process.wait(30)
+
+
+def write_files(folder, files):
+    """Writes text by path."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def write_lines(folder, lines):
+    """A file of events."""
+    path = folder / "events.jsonl"
+    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    return path
 
 
 def generated(count, seed=1):

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Connection, case, delete, select, update
+from sqlalchemy import ColumnElement, Connection, case, delete, select, tuple_, update
 
 from shopflow.domain.codec import input_from_json
+from shopflow.domain.coupon import Reserve
 from shopflow.domain.customer import Customer
 from shopflow.domain.event import Event, Input
 from shopflow.domain.ids import CustomerId, MessageId
-from shopflow.domain.journal import Cancel, JournalEntry, LedgerEntry
+from shopflow.domain.journal import Cancel, CodeChange, JournalEntry, LedgerEntry
 from shopflow.domain.message import Message
 from shopflow.store import tables
+from shopflow.store.catalogue import Products
 from shopflow.store.delivery import CANCELLABLE, came_in, rank
 from shopflow.store.records import (
     Arrival,
     DeliveryState,
+    Heard,
     StatRow,
     StoredDeadLetter,
     Suppression,
     Wait,
 )
-from shopflow.store.sql import rows, shapes
+from shopflow.store.sql import codes, rows, shapes
 from shopflow.store.sql.carrying import (
     load_customers,
     tell_row,
@@ -32,10 +35,12 @@ from shopflow.store.sql.carrying import (
     write_tells,
 )
 from shopflow.store.sql.database import Database
+from shopflow.store.sql.traffic import note_heard
+from shopflow.store.sweeps import Sweep
 from shopflow.store.tables import micros
 from shopflow.store.tally import Tally
 
-#: Customers that one statement writes.
+#: Rows that one statement writes.
 PART = 125
 
 
@@ -76,9 +81,21 @@ class SqlBatch:
         """See `Batch`."""
         kept = [rows.event_row(arrival) for arrival in arrivals]
         news = self._dialect.insert_new(self._connection, shapes.EVENTS, kept)
-        for row, new in zip(kept, news, strict=True):
-            self._tally.add_event(row[0], row[1], new=new)
+        for arrival, row, new in zip(arrivals, kept, news, strict=True):
+            if not arrival.copied:
+                self._tally.add_event(row[0], row[1], new=new)
         return news
+
+    def knows(self, arrival: Arrival) -> bool:
+        """See `Batch`."""
+        table = tables.events
+        day, partition, event_id = rows.event_row(arrival)[:3]
+        found = self._connection.execute(
+            select(table.c.id).where(
+                table.c.day == day, table.c.partition == partition, table.c.id == event_id
+            )
+        )
+        return found.first() is not None
 
     def dead_letter(
         self,
@@ -214,6 +231,10 @@ class SqlBatch:
                 stopped.add(cancel.message_id)
         return stopped
 
+    def change_codes(self, changes: Sequence[CodeChange], *, owner: str) -> list[Reserve]:
+        """See `Batch`."""
+        return codes.change(self._database, self._connection, changes, owner)
+
     def ledger(self, entries: Sequence[LedgerEntry]) -> None:
         """See `Batch`."""
         kept = [rows.ledger_row(entry) for entry in entries]
@@ -231,10 +252,19 @@ class SqlBatch:
         """See `Batch`."""
         self._tally.add_rows(rows)
 
-    def save_products(self, products: Mapping[str, Mapping[str, object]], at: datetime) -> None:
+    def load_products(self, skus: Collection[str]) -> Products:
         """See `Batch`."""
+        table = tables.products
+        # Sorted, so that two writers never wait for each other.
+        wanted = select(table.c.sku, table.c.document).where(table.c.sku.in_(sorted(skus)))
+        found = self._connection.execute(wanted.order_by(table.c.sku).with_for_update())
+        return {sku: rows.from_json(document) for sku, document in found}
+
+    def save_products(self, products: Products, at: datetime) -> None:
+        """See `Batch`."""
+        now = micros(datetime.now(UTC))
         kept = [
-            (sku, micros(at), rows.to_json(dict(products[sku]), f"product {sku}"))
+            (sku, micros(at), rows.to_json(dict(products[sku]), f"product {sku}"), now)
             for sku in sorted(products)
         ]
         self._dialect.insert(self._connection, shapes.PRODUCTS, kept)
@@ -248,19 +278,29 @@ class SqlBatch:
     def drop_waits(self, waits: Iterable[Wait]) -> None:
         """See `Batch`."""
         table = tables.waits
-        for wait in sorted(waits):
-            self._connection.execute(
-                delete(table).where(
-                    table.c.event_type == wait.event_type,
-                    table.c.key == wait.key,
-                    table.c.enrolment_id == wait.enrolment_id,
-                )
-            )
+        key = tuple_(table.c.event_type, table.c.key, table.c.enrolment_id)
+        gone = sorted({wait[:3] for wait in waits})
+        for start in range(0, len(gone), PART):
+            self._connection.execute(delete(table).where(key.in_(gone[start : start + PART])))
 
-    def note_events(self, latest: Mapping[tuple[str, str], datetime]) -> None:
+    def note_heard(self, heard: Sequence[Heard]) -> None:
         """See `Batch`."""
-        kept = sorted((*key, micros(at)) for key, at in latest.items())
-        self._dialect.insert(self._connection, shapes.LATEST_EVENTS, kept)
+        note_heard(self._connection, heard)
+
+    def begin_sweep(self, sweep: Sweep) -> None:
+        """See `Batch`."""
+        self._dialect.insert(self._connection, shapes.NEW_SWEEPS, [rows.sweep_row(sweep)])
+
+    def keep_sweep(self, sweep: Sweep) -> None:
+        """See `Batch`."""
+        self._dialect.insert(self._connection, shapes.SWEEPS, [rows.sweep_row(sweep)])
+
+    def forget_sweeps(self, before: datetime) -> None:
+        """See `Batch`."""
+        table = tables.sweeps
+        self._connection.execute(
+            delete(table).where(table.c.done == 1, table.c.at < micros(before))
+        )
 
     def set_occurrence(self, schedule: str, at: datetime) -> None:
         """See `Batch`."""

@@ -17,6 +17,9 @@ from shopflow.store.sql import rows, shapes
 from shopflow.store.sql.database import Database
 from shopflow.store.tally import Tally
 
+#: Later than any instant.
+FOREVER = 2**62
+
 
 def tell_row(database: Database, to: CustomerId, what: Input) -> rows.Row:
     """A row of `inbox`."""

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 
 from shopflow.store.sql.days import Days
 from shopflow.store.sql.faults import Fault
-from shopflow.store.sql.shapes import Shape
+from shopflow.store.sql.shapes import Change, Shape
 
 #: A customer as it is kept: id, next_due_at, state_version, state.
 CustomerRow = tuple[str, int | None, int, str]
@@ -44,6 +44,11 @@ class Dialect(Protocol):
         self, connection: Connection, shape: Shape, rows: Sequence[tuple[Any, ...]]
     ) -> list[bool]:
         """The rows are in their table; which of them were not there before."""
+
+    def change(
+        self, connection: Connection, change: Change, rows: Sequence[tuple[Any, ...]]
+    ) -> list[str]:
+        """The rows that these speak of are changed; the ids of those that were."""
 
     def customers(
         self, connection: Connection, keys: Sequence[tuple[int, str]], *, to_write: bool

@@ -38,6 +38,8 @@ _TOO_MANY_CONNECTIONS = "53300"
 _PASSING = frozenset({"08", "40", "55", "57"})
 #: Also what a row is told whose day was forgotten at that moment.
 _NO_PARTITION = "23514"
+#: Two workers made the table of one day at once.
+_TABLE_EXISTS = "42P07"
 
 #: What is said before there is a session that could carry a code, or after it.
 _SAID_WITHOUT_CODE = {
@@ -60,7 +62,8 @@ def fault_of(error: Exception, name: str) -> Fault:
     advice = _ADVICE.get(code[:2])
     return Fault(
         f"the database {name}" + (f": {advice} ({said})" if advice else f": {said}"),
-        passing=code[:2] in _PASSING or code in {_TOO_MANY_CONNECTIONS, _NO_PARTITION},
+        passing=code[:2] in _PASSING
+        or code in {_TOO_MANY_CONNECTIONS, _NO_PARTITION, _TABLE_EXISTS},
         of_value=code.startswith("22"),
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, text
 
 import shopflow.store.migrations
 from shopflow.errors import StoreError
@@ -22,6 +22,8 @@ _LOCK = 7_046_733
 def wait_for_others(connection: Connection) -> None:
     """Nobody else brings the database up to date while this transaction lasts."""
     if connection.dialect.name == "postgresql":
+        # However long they take.
+        connection.execute(text("SET LOCAL lock_timeout = 0"))
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
 
 

@@ -18,12 +18,20 @@ from shopflow.errors import StoreError
 from shopflow.store.sql.days import Days
 from shopflow.store.sql.dialect import CustomerRow
 from shopflow.store.sql.faults import Fault, fault_of
-from shopflow.store.sql.shapes import Shape
+from shopflow.store.sql.shapes import Change, Shape
 
 #: Rows that one statement carries, so that server and client work side by side.
 PART = 125
 #: Seconds until a server that does not answer counts as out of reach.
 CONNECT_TIMEOUT = 10
+#: Seconds after which the server ends the transaction of a process that does not go on, such as one
+#: on a machine that was put to sleep: others wait for what it has locked.
+SLEEP = 30
+#: Seconds that a statement waits for what another transaction has locked; the rest of the work goes
+#: on meanwhile, and this is tried again.
+LOCKED = 10
+#: Each side finds out within half a minute that the other's machine is gone.
+_KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4}
 
 #: Rows go in as one JSON parameter: a fifth of the client's time that executemany takes.
 _CUSTOMERS = """
@@ -52,13 +60,14 @@ class Postgres:
                 url.set(drivername="postgresql+psycopg"),
                 # A server that was restarted meanwhile costs nobody a batch.
                 pool_pre_ping=True,
-                connect_args={"connect_timeout": CONNECT_TIMEOUT},
+                connect_args={"connect_timeout": CONNECT_TIMEOUT, **_KEEPALIVES},
             )
         except ModuleNotFoundError as error:
             raise StoreError(
                 "PostgreSQL needs a driver: pip install 'shopflow[postgresql]'"
             ) from error
         self.days = Days(self.engine)
+        event.listen(self.engine, "connect", _bound_waits)
         event.listen(self.engine, "before_cursor_execute", _settle_first)
         event.listen(self.engine, "commit", _settle)
         event.listen(self.engine, "rollback", _forget)
@@ -94,6 +103,15 @@ class Postgres:
             # The same key again in this call is a duplicate.
             fresh.discard(key)
         return news
+
+    def change(
+        self, connection: Connection, change: Change, rows: Sequence[tuple[Any, ...]]
+    ) -> list[str]:
+        """See `Dialect`."""
+        if not rows:
+            return []
+        found = _driver(connection).execute(_change(change), (_records(change.names, rows),))
+        return [key for (key,) in found.fetchall()]
 
     def customers(
         self, connection: Connection, keys: Sequence[tuple[int, str]], *, to_write: bool
@@ -149,6 +167,12 @@ def _insert(shape: Shape) -> str:
     )
 
 
+@lru_cache(maxsize=16)
+def _change(change: Change) -> str:
+    types = ", ".join(f"{name} {kind}" for name, kind in change.columns)
+    return change.statement.format(given=f"json_to_recordset(%s::json) AS given({types})")
+
+
 def _records(columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> str:
     return orjson.dumps([dict(zip(columns, row, strict=True)) for row in rows]).decode()
 
@@ -177,3 +201,11 @@ def _forget(connection: Connection) -> None:
     """What is in the pipeline is taken back anyway, so that its errors no longer matter."""
     with suppress(connection.dialect.loaded_dbapi.Error):
         _settle(connection)
+
+
+def _bound_waits(raw: Any, _: object) -> None:
+    raw.execute(f"SET idle_in_transaction_session_timeout = '{SLEEP}s'")
+    raw.execute(f"SET lock_timeout = '{LOCKED}s'")
+    for name, seconds in _KEEPALIVES.items():
+        raw.execute(f"SET tcp_{name} = {seconds}")
+    raw.commit()

@@ -44,6 +44,12 @@ def forget_journal(database: Database, before: datetime) -> bool:
     return _delete_page(database, tables.journal, [tables.journal.c.at < micros(midnight)])
 
 
+def forget_dead_letters(database: Database, before: datetime) -> bool:
+    """A page of the dead letters from before then is gone; False when none was left."""
+    letters = tables.dead_letters
+    return _delete_page(database, letters, [letters.c.at < micros(before.astimezone(UTC))])
+
+
 def _delete_page(database: Database, table: Table, old: list[ColumnElement[bool]]) -> bool:
     # Looked for outside of the transaction that writes: nobody waits for a search in vain.
     with database.reading() as connection:

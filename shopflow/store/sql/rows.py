@@ -12,10 +12,13 @@ from shopflow.domain.codec import (
     STATE_VERSION,
     customer_from_state,
     customer_to_state,
+    input_from_json,
+    input_to_json,
     message_from_json,
     message_to_json,
 )
 from shopflow.domain.customer import Customer
+from shopflow.domain.event import Event
 from shopflow.domain.ids import CustomerId
 from shopflow.domain.journal import JournalEntry, Kind, LedgerEntry
 from shopflow.domain.message import Message
@@ -30,6 +33,7 @@ from shopflow.store.records import (
     Wait,
 )
 from shopflow.store.sql.dialect import CustomerRow
+from shopflow.store.sweeps import Sweep
 from shopflow.store.tables import instant, micros
 from shopflow.store.tally import day_of
 
@@ -82,11 +86,11 @@ def customer_of(row: CustomerRow) -> Customer:
 
 def event_row(arrival: Arrival) -> Row:
     """A row of `events`."""
-    partition, event, raw = arrival
-    at = event.occurred_at
+    event, at = arrival.event, arrival.event.occurred_at
+    raw = b"" if arrival.copied else arrival.raw
     return (
         day_of(at),
-        partition,
+        arrival.partition,
         event.id,
         event.type,
         micros(at),
@@ -174,6 +178,7 @@ def message_row(message: Message) -> Row:
         "",
         decided,
         message_json(message),
+        "",
     )
 
 
@@ -222,6 +227,35 @@ def wait_of(row: RowMapping) -> Wait:
         row["enrolment_id"],
         row["customer_id"],
         instant(row["since"]),
+    )
+
+
+def sweep_row(sweep: Sweep) -> Row:
+    """A row of `sweeps`."""
+    event = sweep.event
+    return (
+        sweep.partition,
+        micros(sweep.at),
+        event.id if event else "",
+        to_json(input_to_json(event), f"event {event.id}") if event else "",
+        sweep.after,
+        sweep.looked,
+        sweep.told,
+        int(sweep.done),
+    )
+
+
+def sweep_of(row: RowMapping) -> Sweep:
+    """The sweep of a row."""
+    event = input_from_json(orjson.loads(row["event"])) if row["event"] else None
+    return Sweep(
+        partition=row["partition"],
+        at=instant(row["at"]),
+        event=event if isinstance(event, Event) else None,
+        after=row["after"],
+        looked=row["looked"],
+        told=row["told"],
+        done=bool(row["done"]),
     )
 
 

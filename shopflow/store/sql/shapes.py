@@ -1,4 +1,7 @@
-"""The shapes of the statements that carry most rows: which columns, and what a known key does."""
+"""The shapes of the statements that carry most rows: which columns, and what a known key does.
+
+And of those that change many rows at once, each in its own way.
+"""
 
 from __future__ import annotations
 
@@ -55,13 +58,25 @@ class Shape:
         return f" ON CONFLICT ({key}) DO UPDATE SET {', '.join(changes)}{condition}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A statement that changes rows of a table as rows that it is given say."""
+
+    #: What it is given, by name; `text` or `bigint`.
+    columns: tuple[tuple[str, str], ...]
+    #: In SQL, with `{given}` where the rows stand as `given`; it returns the ids that changed.
+    statement: str
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns, in the order of the values."""
+        return tuple(name for name, _ in self.columns)
+
+
 CUSTOMERS = Shape(table=tables.customers, replaced=("next_due_at", "state_version", "state"))
 CURSORS = Shape(table=tables.cursors, skip_known=True)
 EVENTS = Shape(table=tables.events, skip_known=True)
 WAITS = Shape(table=tables.waits, skip_known=True)
-LATEST_EVENTS = Shape(
-    table=tables.latest_events, replaced=("at",), only_if="latest_events.at < excluded.at"
-)
 INBOX = Shape(table=tables.inbox)
 JOURNAL = Shape(table=tables.journal)
 MESSAGES = Shape(table=tables.messages, skip_known=True)
@@ -69,10 +84,22 @@ STATS = Shape(table=tables.stats, added=("count", "value", "cost"))
 CONSENTS = Shape(table=tables.consents)
 SUPPRESSIONS = Shape(table=tables.suppressions, replaced=("scope", "reason", "at"))
 DEAD_LETTERS = Shape(table=tables.dead_letters)
+COUPONS = Shape(table=tables.coupons, skip_known=True)
 PRODUCTS = Shape(
-    table=tables.products, replaced=("at", "document"), only_if="products.at <= excluded.at"
+    table=tables.products,
+    replaced=("at", "changed_at", "document"),
+    only_if="products.at <= excluded.at",
 )
+RECOMMENDATIONS = Shape(
+    table=tables.recommendations,
+    replaced=("scores", "computed_at"),
+    only_if="recommendations.computed_at <= excluded.computed_at",
+)
+SWEEPS = Shape(table=tables.sweeps, replaced=("after", "looked", "told", "done"))
+NEW_SWEEPS = Shape(table=tables.sweeps, skip_known=True)
 SCHEDULES = Shape(table=tables.schedules, replaced=("last_at",))
-PAUSES = Shape(table=tables.pauses, replaced=("reason", "at"))
+PAUSES = Shape(table=tables.pauses, replaced=("reason", "at", "source", "resumed_at"))
+PACES = Shape(table=tables.paces, skip_known=True)
+HOURS = Shape(table=tables.hours, added=("sends",))
 RULESETS = Shape(table=tables.rulesets, replaced=("deployed_at", "document"))
 SETTINGS = Shape(table=tables.settings, skip_known=True)

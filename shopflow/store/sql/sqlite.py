@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from shopflow.errors import StoreError
 from shopflow.store.sql.dialect import CustomerRow
 from shopflow.store.sql.faults import Fault
-from shopflow.store.sql.shapes import Shape
+from shopflow.store.sql.shapes import Change, Shape
 
 #: How long a writer waits for another one, in seconds.
 BUSY_TIMEOUT = 15.0
@@ -79,6 +80,15 @@ class Sqlite:
         execute, statement = _raw(connection).execute, _insert(shape)
         return [execute(statement, row).rowcount == 1 for row in rows]
 
+    def change(
+        self, connection: Connection, change: Change, rows: Sequence[tuple[Any, ...]]
+    ) -> list[str]:
+        """See `Dialect`."""
+        if not rows:
+            return []
+        found = _raw(connection).execute(_change(change), (orjson.dumps(rows).decode(),))
+        return [key for (key,) in found.fetchall()]
+
     def customers(
         self, connection: Connection, keys: Sequence[tuple[int, str]], *, to_write: bool
     ) -> Sequence[CustomerRow]:
@@ -117,6 +127,16 @@ def _insert(shape: Shape) -> str:
         f"INSERT INTO {shape.table.name} ({shape.quoted}) VALUES ({marks})"  # noqa: S608 - our names
         f"{shape.on_conflict}"
     )
+
+
+@lru_cache(maxsize=16)
+def _change(change: Change) -> str:
+    columns = ", ".join(
+        f"json_extract(value, '$[{place}]') AS {name}" for place, name in enumerate(change.names)
+    )
+    # Ordered, so that the rows are made once, and each looks its own row of the table up.
+    given = f"(SELECT {columns} FROM json_each(?) ORDER BY 1) AS given"  # noqa: S608 - our names
+    return change.statement.format(given=given)
 
 
 def _raw(connection: Connection) -> Any:

@@ -6,15 +6,19 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, or_, update
+from sqlalchemy import update
 
 from shopflow.store import tables
+from shopflow.store.delivery import pause_entry, resume_entry
 from shopflow.store.protocol import Batch
 from shopflow.store.records import Cursor, Pause, lost
 from shopflow.store.sql import retention, rows, shapes
 from shopflow.store.sql.batch import SqlBatch
+from shopflow.store.sql.codes import SqlCodes
 from shopflow.store.sql.database import Database, again, sentences
 from shopflow.store.sql.outbox import SqlOutbox
+from shopflow.store.sql.recommendations import SqlRecommendations
+from shopflow.store.sql.traffic import SqlTraffic
 from shopflow.store.sql.views import SqlViews
 from shopflow.store.tables import micros
 
@@ -25,7 +29,10 @@ class SqlStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.outbox = SqlOutbox(database)
+        self.codes = SqlCodes(database)
         self.views = SqlViews(database)
+        self.recommendations = SqlRecommendations(database)
+        self.traffic = SqlTraffic(database)
 
     @property
     def partitions(self) -> int:
@@ -69,11 +76,7 @@ class SqlStore:
             yield batch
             batch.flush()
 
-    def wake_all(self, at: datetime, *, partition: int | None = None) -> None:
-        """See `Store`."""
-        for number in range(self.partitions) if partition is None else (partition,):
-            self._wake(at, number)
-
+    @again
     def make_room(self, until: datetime) -> None:
         """See `Store`."""
         if self._database.dialect.days is not None:
@@ -96,6 +99,11 @@ class SqlStore:
         with sentences(self._database.dialect):
             return retention.forget_journal(self._database, before)
 
+    def forget_dead_letters(self, before: datetime) -> bool:
+        """See `Store`."""
+        with sentences(self._database.dialect):
+            return retention.forget_dead_letters(self._database, before)
+
     @again
     def deploy(self, digest: str, document: Mapping[str, object], at: datetime) -> None:
         """See `Store`."""
@@ -106,27 +114,26 @@ class SqlStore:
     @again
     def pause(self, pause: Pause) -> None:
         """See `Store`."""
-        row = (pause.scope, pause.reason, micros(pause.at))
+        row = (pause.scope, pause.reason, micros(pause.at), pause.source.value, None)
         with self._database.writing() as connection:
             self._database.dialect.insert(connection, shapes.PAUSES, [row])
+            told = rows.journal_row(pause_entry(pause))
+            self._database.dialect.insert(connection, shapes.JOURNAL, [told])
 
     @again
-    def resume(self, scope: str) -> bool:
+    def resume(self, scope: str, *, at: datetime, reason: str = "") -> bool:
         """See `Store`."""
+        table = tables.pauses
         with self._database.writing() as connection:
-            gone = connection.execute(delete(tables.pauses).where(tables.pauses.c.scope == scope))
-            return gone.rowcount > 0
-
-    @again
-    def _wake(self, at: datetime, partition: int) -> None:
-        table = tables.customers
-        due = table.c.next_due_at
-        with self._database.writing() as connection:
-            connection.execute(
+            off = connection.execute(
                 update(table)
-                .where(table.c.partition == partition, or_(due.is_(None), due > micros(at)))
-                .values(next_due_at=micros(at))
+                .where(table.c.scope == scope, table.c.resumed_at.is_(None))
+                .values(resumed_at=micros(at))
             )
+            if off.rowcount:
+                told = rows.journal_row(resume_entry(scope, at, reason))
+                self._database.dialect.insert(connection, shapes.JOURNAL, [told])
+            return off.rowcount > 0
 
     def close(self) -> None:
         """See `Store`."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from itertools import groupby
-from operator import itemgetter
 
 from sqlalchemy import Connection, Table, bindparam, func, select, text, tuple_
 
@@ -13,10 +11,12 @@ from shopflow.domain.customer import Customer
 from shopflow.domain.ids import CustomerId, EventId
 from shopflow.domain.journal import JournalEntry
 from shopflow.store import tables
+from shopflow.store.catalogue import Products
 from shopflow.store.records import (
     UNCERTAIN_SHOWN,
     DeliveryState,
     Pause,
+    Source,
     StatKey,
     StatRow,
     StatusReport,
@@ -30,14 +30,13 @@ from shopflow.store.records import (
     Wait,
     retained_workflows,
 )
-from shopflow.store.sql import rows
-from shopflow.store.sql.carrying import load_customers, timers
+from shopflow.store.sql import rows, sweeps, vitals
+from shopflow.store.sql.carrying import FOREVER, load_customers, timers
 from shopflow.store.sql.database import Database
+from shopflow.store.sweeps import Sweep
 from shopflow.store.tables import instant, micros
 from shopflow.store.tally import results_by_workflow, stat_row
-
-#: Later than any instant.
-_FOREVER = 2**62
+from shopflow.store.vitals import StoreVitals
 
 #: Every day of the event log, found by hopping through its key; then look-ups in each.
 _DAYS = """
@@ -50,7 +49,8 @@ WITH RECURSIVE days(day) AS (
 SELECT e.* FROM days JOIN events AS e ON e.day = days.day
 """
 _EVENT_BY_ID = text(
-    f"{_DAYS} WHERE e.partition IN :partitions AND e.id = :id ORDER BY e.occurred_at DESC LIMIT 1"
+    f"{_DAYS} WHERE e.partition IN :partitions AND e.id = :id AND e.payload <> '' "
+    "ORDER BY e.occurred_at DESC LIMIT 1"
 ).bindparams(bindparam("partitions", expanding=True))
 _EVENTS_OF_CUSTOMER = text(
     f"{_DAYS} WHERE e.partition = :partition AND e.customer_id = :id ORDER BY e.occurred_at, e.id"
@@ -67,7 +67,7 @@ class SqlViews:
         """See `Views`."""
         messages, letters = tables.messages, tables.dead_letters
         with self._database.reading() as connection:
-            events, workflows = results_by_workflow(_stats(connection))
+            events, workflows = results_by_workflow(vitals.sums(connection, 0, 10**8))
             by_state = connection.execute(
                 select(messages.c.state, func.count()).group_by(messages.c.state)
             )
@@ -90,6 +90,8 @@ class SqlViews:
                 cursors=tuple(_cursors(connection)),
                 uncertain=tuple(map(rows.stored_message, connection.execute(doubtful).mappings())),
                 pauses=tuple(_pauses(connection)),
+                waits=_count(connection, tables.waits),
+                sweeps=tuple(sweeps.all_of(connection)),
             )
 
     def customer(self, customer_id: CustomerId) -> Customer | None:
@@ -105,7 +107,7 @@ class SqlViews:
         """See `Views`."""
         statement = timers(self._database.partitions, partition)
         with self._database.reading() as connection:
-            found = connection.execute(statement, {"until": _FOREVER, "most": 1}).first()
+            found = connection.execute(statement, {"until": FOREVER, "most": 1}).first()
         return None if found is None else instant(found[0])
 
     def told_partitions(self) -> list[int]:
@@ -170,18 +172,26 @@ class SqlViews:
             return [rows.stored_message(row) for row in connection.execute(wanted).mappings()]
 
     def dead_letters(
-        self, *, reason: str | None = None, limit: int = 100
+        self, *, numbers: Collection[int] | None = None, reason: str | None = None, limit: int = 100
     ) -> list[StoredDeadLetter]:
         """See `Views`."""
         table = tables.dead_letters
         wanted = select(table).order_by(table.c.seq.desc()).limit(limit)
         if reason is not None:
             wanted = wanted.where(table.c.reason == reason)
+        if numbers is not None:
+            wanted = wanted.where(table.c.seq.in_(sorted(numbers)))
         with self._database.reading() as connection:
             return [rows.dead_letter(row) for row in connection.execute(wanted).mappings()]
 
     def waiting(
-        self, event_type: str, key: str, *, after: Wait | None = None, limit: int = 1_000
+        self,
+        event_type: str,
+        key: str,
+        *,
+        partition: int | None = None,
+        after: Wait | None = None,
+        limit: int = 1_000,
     ) -> list[Wait]:
         """See `Views`."""
         table = tables.waits
@@ -192,24 +202,36 @@ class SqlViews:
             .order_by(table.c.since, table.c.enrolment_id)
             .limit(limit)
         )
+        if partition is not None:
+            wanted = wanted.where(table.c.partition == partition)
         if after is not None:
             wanted = wanted.where(place > (micros(after.since), after.enrolment_id))
         with self._database.reading() as connection:
             return [rows.wait_of(row) for row in connection.execute(wanted).mappings()]
 
-    def latest_events(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], datetime]:
+    def vitals(self) -> StoreVitals:
         """See `Views`."""
-        table = tables.latest_events
-        asked = sorted(set(keys))
-        found: dict[tuple[str, str], datetime] = {}
         with self._database.reading() as connection:
-            for event_type, some in groupby(asked, key=itemgetter(0)):
-                wanted = select(table.c.key, table.c.at).where(
-                    table.c.event_type == event_type, table.c.key.in_([key for _, key in some])
-                )
-                for key, at in connection.execute(wanted):
-                    found[event_type, key] = instant(at)
-        return found
+            return StoreVitals(
+                **vitals.counts(connection, self._database.partitions),
+                cursors=tuple(_cursors(connection)),
+                pauses=tuple(_pauses(connection)),
+            )
+
+    def sums(self, *, since: int = 0, before: int = 10**8) -> list[StatRow]:
+        """See `Views`."""
+        with self._database.reading() as connection:
+            return vitals.sums(connection, since, before)
+
+    def sweeps(self) -> list[Sweep]:
+        """See `Views`."""
+        with self._database.reading() as connection:
+            return sweeps.all_of(connection)
+
+    def customers_after(self, partition: int, after: str, *, limit: int) -> list[Customer]:
+        """See `Views`."""
+        with self._database.reading() as connection:
+            return sweeps.customers_after(connection, partition, after, limit)
 
     def stats(self) -> list[StatRow]:
         """See `Views`."""
@@ -222,6 +244,18 @@ class SqlViews:
         with self._database.reading() as connection:
             found = connection.execute(select(table.c.sku, table.c.document))
             return {sku: rows.from_json(document) for sku, document in found}
+
+    def products_since(self, since: datetime | None) -> tuple[Products, datetime | None]:
+        """See `Views`."""
+        table = tables.products
+        wanted = select(table.c.sku, table.c.document, table.c.changed_at)
+        if since is not None:
+            wanted = wanted.where(table.c.changed_at >= micros(since))
+        with self._database.reading() as connection:
+            found = connection.execute(wanted).all()
+        newest = max((changed for _, _, changed in found if changed is not None), default=None)
+        products = {sku: rows.from_json(document) for sku, document, _ in found}
+        return products, None if newest is None else instant(newest)
 
     def suppressions(self, hashes: Iterable[str]) -> list[Suppression]:
         """See `Views`."""
@@ -294,7 +328,8 @@ def _cursors(connection: Connection) -> list[StreamPosition]:
 
 def _pauses(connection: Connection) -> list[Pause]:
     table = tables.pauses
+    on = select(table).where(table.c.resumed_at.is_(None)).order_by(table.c.scope)
     return [
-        Pause(scope=row.scope, reason=row.reason, at=instant(row.at))
-        for row in connection.execute(select(table).order_by(table.c.scope))
+        Pause(scope=row.scope, reason=row.reason, at=instant(row.at), source=Source(row.source))
+        for row in connection.execute(on)
     ]
