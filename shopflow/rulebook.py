@@ -6,29 +6,35 @@ What the rules mean is `lang`'s; this module brings in the installed channels an
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 from shopflow.channel import Channel
 from shopflow.domain.ruleset import Ruleset
 from shopflow.domain.workflow import Workflow
-from shopflow.errors import RulesInvalid
-from shopflow.lang.build import Build, build, sources
+from shopflow.errors import RulesInvalid, SettingsError
+from shopflow.lang.build import Build, build, context_of, sources
+from shopflow.lang.bundle_cache import BundleCache, Sources, key_of
 from shopflow.lang.compiler.context import Context, InstalledChannel
 from shopflow.lang.compiler.workflow import compile_document
 from shopflow.lang.document import Document, of_data
 from shopflow.lang.lint import Subject, run_checks
 from shopflow.lang.project import Project, process_environment
-from shopflow.lang.repository import TEMPLATES, Repository, read_repository
+from shopflow.lang.repository import RULES, TEMPLATES, WORKFLOWS, Repository, read_repository
 from shopflow.lang.schemas import EventCatalogue
 from shopflow.lang.settings import Settings, read_settings, unknown_channel
 from shopflow.lang.templates import TemplateSet, load_templates
 from shopflow.lang.validation import validate
 from shopflow.plugins import complaints_about, find_channels
 from shopflow.problem import Problem, Severity, in_order
+
+#: Workflows from which on compiling them is another process's work.
+MANY = 1000
 
 #: Channels by name, as `shopflow.plugins.find_channels` gives them.
 Channels = Mapping[str, type[Channel]]
@@ -45,12 +51,24 @@ class LoadedProject:
     ruleset: Ruleset
     templates: TemplateSet
     events: EventCatalogue
-    context: Context
     problems: tuple[Problem, ...] = ()
-    #: Each workflow's document as plain JSON, by digest: what is kept for enrolments pinned to it.
-    sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     #: The files of workflow tests that their schema accepts.
     tests: tuple[Document, ...] = ()
+    #: The file of each workflow, by id.
+    workflows: Mapping[str, Document] = field(default_factory=dict)
+    #: What is seldom asked for, and made when it is.
+    make_context: Callable[[], Context] = field(repr=False)
+    make_sources: Callable[[], Sources] = field(repr=False)
+
+    @property
+    def context(self) -> Context:
+        """What the rules are compiled against."""
+        return self.make_context()
+
+    @property
+    def sources(self) -> Sources:
+        """Each workflow's document, by digest: what is kept for enrolments pinned to it."""
+        return self.make_sources()
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -70,30 +88,37 @@ def load_project(
     env: Mapping[str, str] | None = None,
     channels: Channels | None = None,
     strict: bool = True,
+    kept: bool = False,
 ) -> LoadedProject:
     """The project under a folder, compiled and checked.
 
     `env` stands in for the process's environment, `channels` for the installed ones. Without
     `strict`, variables and secret files that are missing are no problem: nothing will be run.
 
+    With `kept`, to run them, rules that were found sound before come from the cache: without
+    their warnings, their files and their tests.
+
     Raises:
         PluginError: An installed channel cannot be loaded.
     """
     root = root.resolve()
     installed = find_channels() if channels is None else channels
+    given = process_environment() if env is None else env
     with _uncollected():
-        return _load(root, process_environment() if env is None else env, installed, strict=strict)
+        settings = read_settings(
+            root,
+            given,
+            lambda name, of_channel: _complaints(name, of_channel, installed),
+            strict=strict,
+        )
+        if kept and settings.known:
+            # A process of its own would not know what was handed to this one.
+            apart = env is None and channels is None
+            return _kept(root, settings, installed, BundleCache.of(given), apart=apart)
+        return _load(root, settings, installed)
 
 
-def _load(
-    root: Path, env: Mapping[str, str], installed: Channels, *, strict: bool
-) -> LoadedProject:
-    settings = read_settings(
-        root,
-        env,
-        lambda name, given: _complaints(name, given, installed),
-        strict=strict,
-    )
+def _load(root: Path, settings: Settings, installed: Channels) -> LoadedProject:
     project = settings.project
     repository = read_repository(root)
     templates, template_problems = load_templates(
@@ -111,6 +136,86 @@ def _load(
         *run_checks(Subject(built, templates)),
     ]
     return _loaded(project, built, templates, in_order(problems), repository)
+
+
+def _kept(
+    root: Path, settings: Settings, installed: Channels, bundles: BundleCache, *, apart: bool
+) -> LoadedProject:
+    """As the cache has it; what it has not is compiled, and put there if it is sound."""
+    project, channels = settings.project, _installed(installed, settings)
+    made_of = (project.timezone, project.locale, project.currency, sorted(channels.items()))
+    key = key_of(root, (RULES,), made_of)
+    ruleset, documents = bundles.read(key), None
+    if ruleset is None:
+        # Whoever compiles for another process leaves the lock to that one.
+        with bundles.alone() if apart else nullcontext():
+            ruleset = bundles.read(key) or (_made_elsewhere(root, bundles, key) if apart else None)
+            if ruleset is None:
+                loaded = _load(root, settings, installed)
+                if loaded.errors:
+                    return loaded
+                if not bundles.write(key, loaded.ruleset, loaded.sources):
+                    documents = loaded.sources
+                # The files that it was compiled from are not held by who runs it.
+                ruleset = bundles.read(key) or loaded.ruleset
+    templates, problems = load_templates(
+        root / TEMPLATES,
+        locale=project.locale,
+        currency=project.currency,
+        timezone=project.timezone,
+    )
+    around = read_repository(root, workflows=False)
+
+    def make_sources() -> Sources:
+        # What has gone from the cache meanwhile is made again.
+        return documents or bundles.sources(key) or _load(root, settings, installed).sources
+
+    return LoadedProject(
+        project=project,
+        ruleset=ruleset,
+        templates=templates,
+        events=around.catalogue,
+        problems=tuple(in_order([*settings.problems, *problems])),
+        make_context=cache(lambda: context_of(around, project, channels)),
+        make_sources=make_sources,
+    )
+
+
+def load_settings(root: Path) -> Project:
+    """The project's settings; its rules and channels may be broken, the database is not theirs.
+
+    Raises:
+        RulesInvalid: There is no shopflow.yaml that can be read.
+        SettingsError: It does not say which database.
+    """
+    settings = read_settings(root.resolve(), process_environment(), lambda *_: [], strict=False)
+    if not settings.known:
+        raise RulesInvalid(settings.problems)
+    if "${" in settings.project.database:
+        raise SettingsError(
+            f"`database` in shopflow.yaml is {settings.project.database}: "
+            "set what it asks for, or give a default: ${NAME:-default}"
+        )
+    return settings.project
+
+
+def fill_cache(root: Path) -> None:
+    """The project's rules are in the cache, if they are sound."""
+    load_project(root, env=process_environment(), kept=True)
+
+
+def _made_elsewhere(root: Path, bundles: BundleCache, key: str) -> Ruleset | None:
+    """As another process compiles it, so that this one does not grow by what that takes.
+
+    Few rules take little, and None is the answer; and where it cannot be done there.
+    """
+    count = sum(1 for _ in (root / WORKFLOWS).rglob("*.yaml"))
+    if count < MANY or not bundles.keeps:
+        return None
+    code = "import sys, pathlib, shopflow.rulebook as r; r.fill_cache(pathlib.Path(sys.argv[1]))"
+    command = [sys.executable, "-c", code, str(root)]
+    subprocess.run(command, check=False, capture_output=True)  # noqa: S603 - our own words
+    return bundles.read(key)
 
 
 def lint(root: Path, *, env: Mapping[str, str] | None = None) -> list[Problem]:
@@ -167,10 +272,13 @@ def _loaded(
         ruleset=built.ruleset,
         templates=templates,
         events=repository.catalogue,
-        context=built.context,
         problems=tuple(problems),
-        sources=sources(built.workflows),
         tests=tuple(file.document for file in repository.of_kind("WorkflowTest") if file.sound),
+        workflows={
+            each.workflow.id: each.document for each in built.workflows if each.workflow is not None
+        },
+        make_context=lambda: built.context,
+        make_sources=cache(lambda: sources(built.workflows)),
     )
 
 

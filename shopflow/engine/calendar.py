@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 
-from shopflow.domain.expression import Expression
-from shopflow.domain.ids import EventId, fraction
+from shopflow.domain.customer import Customer
+from shopflow.domain.event import Event, Facts
+from shopflow.domain.ids import EventId, fraction, is_subject
 from shopflow.domain.journal import Kind, Refusal
-from shopflow.domain.trigger import DateTrigger, ScheduleTrigger, SegmentTrigger
+from shopflow.domain.trigger import DateTrigger, EventTrigger, ScheduleTrigger
 from shopflow.domain.workflow import Workflow
-from shopflow.engine import entry, zones
-from shopflow.engine.names import Names, customer_names, holds, trigger_names, truth_of
+from shopflow.engine import dates, entry, news, segments, traits, triggers, zones
+from shopflow.engine.names import (
+    Names,
+    customer_names,
+    event_record,
+    holds,
+    trigger_names,
+)
+from shopflow.engine.rulebook import Rulebook
 from shopflow.engine.turn import Turn
 from shopflow.errors import EvaluationError
 
@@ -22,7 +30,6 @@ MAX_LATENESS = timedelta(hours=24)
 SWEEP_AT = time(3)
 
 _DAY = timedelta(days=1)
-_LEAP_DAY = (2, 29)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +41,8 @@ class Occurrence:
     item: object = None
     #: Tells the items of an `each` apart where the workflow has no key.
     number: int = 0
-    #: The instant of the schedule itself, before it was spread.
-    scheduled_at: datetime | None = None
+    #: What it starts on, where that is an event about no customer.
+    event: Event | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,39 +74,84 @@ def next_occurrences(turn: Turn, after: datetime) -> list[Occurrence]:
     return turn.plan.found
 
 
+def next_dates(turn: Turn, after: datetime) -> list[Occurrence]:
+    """What starts next for this customer alone; what starts for everybody is left to sweeps."""
+    return [
+        each
+        for workflow in turn.rulebook.date_triggers
+        for each in _dated(turn, workflow, _since_live(turn.facts, workflow, after))
+    ]
+
+
+def next_due(turn: Turn) -> datetime | None:
+    """The earliest instant at which something happens by itself."""
+    due = turn.next_timer()
+    after = turn.customer.calendar_at
+    if after is None:
+        return due
+    for each in next_dates(turn, after):
+        if due is None or each.at < due:
+            due = each.at
+    return due
+
+
+def is_quiet(turn: Turn, after: datetime, until: datetime) -> bool:
+    """True when nothing starts for everybody after the one instant and up to the other."""
+    rulebook, facts = turn.rulebook, turn.facts
+    return not rulebook.has_sweeps or all(
+        each.at > until or each.at <= after for each in for_everybody(rulebook, facts, after)
+    )
+
+
 def _all_next(turn: Turn, after: datetime) -> Iterable[Occurrence]:
-    rulebook = turn.rulebook
+    yield from next_dates(turn, after)
+    if turn.rulebook.has_sweeps:
+        yield from for_everybody(turn.rulebook, turn.facts, after)
+
+
+def for_everybody(rulebook: Rulebook, facts: Facts, after: datetime) -> Iterable[Occurrence]:
+    """What starts next for all customers at once, or for those of them in an audience."""
+    yield from _occasions(rulebook, facts, after)
+    if facts.swept_to is not None:
+        after = max(after, facts.swept_to)
     for workflow in rulebook.schedule_triggers:
-        yield _scheduled(turn, workflow, after)
-    for workflow in rulebook.date_triggers:
-        yield from _dated(turn, workflow, _since_live(turn, workflow, after))
+        at = rulebook.next_scheduled(workflow, _since_live(facts, workflow, after))
+        yield Occurrence(at=at, workflow=workflow)
     if rulebook.timed_segments:
         where = zones.of_project(rulebook.ruleset)
-        today = after.astimezone(where).date()
-        moments = (zones.local(today + days * _DAY, SWEEP_AT, where) for days in range(3))
-        yield Occurrence(at=min(moment for moment in moments if moment > after))
+
+        def next_look(moment: datetime) -> datetime:
+            today = moment.astimezone(where).date()
+            looks = (zones.local(today + days * _DAY, SWEEP_AT, where) for days in range(3))
+            return min(look for look in looks if look > moment)
+
+        yield Occurrence(at=rulebook.upcoming.after("", after, next_look))
 
 
-def _since_live(turn: Turn, workflow: Workflow, after: datetime) -> datetime:
+def _occasions(rulebook: Rulebook, facts: Facts, after: datetime) -> Iterable[Occurrence]:
+    """Events with an audience; they are few, and each is known until its sweep is long over."""
+    for event in facts.occasions:
+        at = event.occurred_at
+        for workflow in rulebook.audience_triggers if at > after else ():
+            trigger = workflow.trigger
+            assert isinstance(trigger, EventTrigger)  # noqa: S101 - the rulebook sorted them
+            if trigger.pattern.matches(event.type) and at > _since_live(facts, workflow, after):
+                yield Occurrence(at=at, workflow=workflow, event=event)
+
+
+def _since_live(facts: Facts, workflow: Workflow, after: datetime) -> datetime:
     """No occurrence from before the workflow went live counts."""
-    since = turn.facts.live_since.get(workflow.id)
+    since = facts.live_since.get(workflow.id)
     return after if since is None else max(after, since)
-
-
-def _scheduled(turn: Turn, workflow: Workflow, after: datetime) -> Occurrence:
-    trigger = workflow.trigger
-    assert isinstance(trigger, ScheduleTrigger)  # noqa: S101 - the rulebook sorted them
-    delay = trigger.spread
-    if delay:
-        delay *= fraction(f"spread/{workflow.id}", turn.customer.id)
-    scheduled = trigger.recurrence.next_after(_since_live(turn, workflow, after - delay))
-    return Occurrence(at=scheduled + delay, workflow=workflow, scheduled_at=scheduled)
 
 
 def _dated(turn: Turn, workflow: Workflow, after: datetime) -> Iterable[Occurrence]:
     trigger = workflow.trigger
     assert isinstance(trigger, DateTrigger)  # noqa: S101 - the rulebook sorted them
-    if _is_untold(turn, trigger.each or trigger.date):
+    if (told := turn.rulebook.told_date(workflow)) is not None:
+        # Few customers tell a date, and all of them are looked at.
+        if told in turn.customer.attributes:
+            yield from _told(turn, workflow, trigger, told, after)
         return
     names = customer_names(turn, after)
     try:
@@ -109,91 +161,49 @@ def _dated(turn: Turn, workflow: Workflow, after: datetime) -> Iterable[Occurren
         return
     for number, item in enumerate(items if isinstance(items, list) else []):
         try:
-            day = _date(trigger.date.evaluate({**names, "item": item}))
-            moment = _next_date(turn, trigger, day, after) if day is not None else None
-        except (EvaluationError, OverflowError):
-            # No such date: there is none to read, or it is past the end of every calendar.
+            day = dates.as_date(trigger.date.evaluate({**names, "item": item}))
+            moment = dates.next_date(turn, workflow, trigger, day, after)
+        except EvaluationError:
+            # There is none to read.
             continue
         if moment is not None:
             yield Occurrence(at=moment, workflow=workflow, item=item, number=number)
 
 
-def _is_untold(turn: Turn, source: Expression) -> bool:
-    """True when it is an attribute and nothing else, and the customer has not told it.
-
-    Few customers tell a date, and all of them are looked at: working it out is for those who did.
-    """
-    if len(source.reads) != 1:
-        return False
-    (path,) = source.reads
-    return (
-        source.source == ".".join(path)
-        and path[0] == "customer"
-        and path[-1] in turn.rulebook.ruleset.attributes
-        and path[-1] not in turn.customer.attributes
-    )
-
-
-def _next_date(turn: Turn, trigger: DateTrigger, day: date, after: datetime) -> datetime | None:
-    where = zones.of_customer(turn.rulebook.ruleset, turn.customer)
-    year = after.astimezone(where).year
-    days = [_in_year(day, year + offset) for offset in (-1, 0, 1, 2)] if trigger.yearly else [day]
-    moments = (zones.local(each + trigger.offset, trigger.at, where) for each in days)
-    return min((moment for moment in moments if moment > after), default=None)
-
-
-def _in_year(day: date, year: int) -> date:
-    """The day in that year; 29 February falls on the 28th where there is none."""
-    if (day.month, day.day) == _LEAP_DAY:
-        return date(year, 3, 1) - _DAY
-    return day.replace(year=year)
-
-
-def _date(value: object) -> date | None:
-    """A date from a timestamp, from text, or from a record with month and day."""
-    match value:
-        case datetime():
-            return value.date()
-        case str():
-            try:
-                return date.fromisoformat(value[:10])
-            except ValueError:
-                return None
-        case {"month": int(month), "day": int(day)}:
-            # A leap year, so that 29 February can be said without a year.
-            try:
-                return date(2000, month, day)
-            except ValueError:
-                return None
-        case _:
-            return None
+def _told(
+    turn: Turn, workflow: Workflow, trigger: DateTrigger, name: str, after: datetime
+) -> Iterable[Occurrence]:
+    try:
+        day = dates.as_date(traits.read(turn.rulebook.ruleset, turn.customer, name, after))
+    except EvaluationError:
+        return
+    if (moment := dates.next_date(turn, workflow, trigger, day, after)) is not None:
+        yield Occurrence(at=moment, workflow=workflow)
 
 
 def begin(turn: Turn, occurrence: Occurrence) -> list[entry.Entered]:
     """Enrol for one occurrence; what is noticed too late is let go."""
     at, workflow = occurrence.at, occurrence.workflow
     if workflow is None:
-        entered, left = segment_changes(turn, at)
-        return from_segments(turn, entered, left, at, EventId(f"segments@{at.isoformat()}"))
+        begun = segments.begin(turn, at)
+        entered, left = segments.changes(turn, at)
+        cause = EventId(f"segments@{at.isoformat()}")
+        return begun + segments.started(turn, entered, left, at, cause)
+    if not _concerns(turn, workflow, occurrence):
+        return []
     if turn.clock(at) - at > MAX_LATENESS:
         turn.journal(Kind.REFUSED, at, workflow, reason=Refusal.STALE)
         return []
-    scheduled = occurrence.scheduled_at or at
-    record: Names = {entry.SCHEDULED_AT: scheduled}
-    names = trigger_names(turn, workflow, record, at, None)
-    names["item"] = occurrence.item
     trigger = workflow.trigger
-    condition = trigger.audience if isinstance(trigger, ScheduleTrigger) else None
-    if isinstance(trigger, DateTrigger):
-        condition = trigger.when
-    if not holds(turn, condition, names, at=at, workflow=workflow):
-        return []
-    stamp = scheduled.isoformat().replace("+00:00", "Z")
+    if occurrence.event is not None and isinstance(trigger, EventTrigger):
+        names = trigger_names(turn, workflow, event_record(occurrence.event), at, None)
+        return triggers.on_event(turn, workflow, trigger, occurrence.event, names)
+    stamp = at.isoformat().replace("+00:00", "Z")
     default_key = stamp if isinstance(trigger, ScheduleTrigger) else str(occurrence.number or "")
     enrolment = entry.enter(
         turn,
         workflow,
-        names,
+        _names(turn, workflow, occurrence),
         {entry.SCHEDULED_AT: stamp},
         at,
         cause=EventId(f"{workflow.id}@{stamp}"),
@@ -201,50 +211,79 @@ def begin(turn: Turn, occurrence: Occurrence) -> list[entry.Entered]:
         number=occurrence.number,
         default_key=default_key,
     )
-    return [(workflow, enrolment)] if enrolment is not None else []
+    if enrolment is None:
+        return []
+    if isinstance(trigger, ScheduleTrigger) and trigger.spread:
+        # It is enrolled now, so that exits count, and takes its first step later.
+        delay = trigger.spread * fraction(f"spread/{workflow.id}", turn.customer.id)
+        awaits = news.awaited(turn, workflow, enrolment)
+        turn.put(enrolment, due_at=at + delay, awaits=awaits)
+        return []
+    return [(workflow, enrolment)]
 
 
-def segment_changes(turn: Turn, at: datetime) -> tuple[frozenset[str], frozenset[str]]:
-    """The watched segments that the customer has just entered, and those just left."""
-    watched = turn.rulebook.watched_segments
-    if not watched:
-        return frozenset(), frozenset()
-    names = customer_names(turn, at)
-    inside = set()
-    for segment in watched:
-        try:
-            if truth_of(segment.when, names):
-                inside.add(segment.name)
-        except EvaluationError:
-            # A trait that is not there yet: not a member.
+def _names(turn: Turn, workflow: Workflow, occurrence: Occurrence) -> Names:
+    record: Names = {entry.SCHEDULED_AT: occurrence.at}
+    if occurrence.event is not None:
+        record = event_record(occurrence.event)
+    names = trigger_names(turn, workflow, record, occurrence.at, None)
+    names["item"] = occurrence.item
+    return names
+
+
+def _concerns(turn: Turn, workflow: Workflow, occurrence: Occurrence) -> bool:
+    """True when the customer is in the audience; an event asks once more, for each element."""
+    trigger, condition = workflow.trigger, None
+    match trigger:
+        case ScheduleTrigger():
+            condition = trigger.audience
+        case DateTrigger():
+            condition = trigger.when
+        case EventTrigger() if trigger.each is None:
+            condition = trigger.audience
+    names = _names(turn, workflow, occurrence)
+    return holds(turn, condition, names, at=occurrence.at, workflow=workflow)
+
+
+def next_sweep(rulebook: Rulebook, facts: Facts, after: datetime) -> datetime | None:
+    """The next instant at which all customers have to be looked at."""
+    if not rulebook.has_sweeps:
+        return None
+    return min((each.at for each in for_everybody(rulebook, facts, after)), default=None)
+
+
+def is_concerned(
+    rulebook: Rulebook, customer: Customer, until: datetime, *, clock: datetime, facts: Facts
+) -> bool:
+    """True when the customer has something to start for everybody by then; nothing is decided.
+
+    Or when a date of the customer comes earlier than its timer says, since the rules are newer, or
+    a segment is watched anew.
+    What is too late to start concerns nobody.
+    """
+    after = customer.calendar_at or customer.watermark
+    if customer.alias_of is not None or is_subject(customer.id) or after is None:
+        return False
+    if segments.waits_to_begin(Turn(rulebook, customer, clock, facts), until):
+        return True
+    turn = Turn(rulebook, customer, clock, facts)
+    dates = [each.at for each in next_dates(turn, after)]
+    if dates and (customer.next_due_at is None or min(dates) < customer.next_due_at):
+        return True
+    while rulebook.has_sweeps:
+        found = [each for each in for_everybody(rulebook, facts, after) if after < each.at <= until]
+        if not found:
+            return False
+        after = min(each.at for each in found)
+        if turn.clock(after) - after > MAX_LATENESS:
             continue
-    before = turn.customer.segments
-    after = frozenset(inside)
-    if after != before:
-        turn.customer.segments = after
-    return after - before, before - after
+        for each in found:
+            if each.at == after and _would_begin(turn, each):
+                return True
+    return False
 
 
-def from_segments(
-    turn: Turn,
-    entered: frozenset[str],
-    left: frozenset[str],
-    at: datetime,
-    cause: EventId,
-) -> list[entry.Entered]:
-    """Enrol where a workflow starts on entering or leaving a segment."""
-    found: list[entry.Entered] = []
-    if not entered and not left:
-        return found
-    for workflow in turn.rulebook.segment_triggers:
-        trigger = workflow.trigger
-        assert isinstance(trigger, SegmentTrigger)  # noqa: S101 - the rulebook sorted them
-        if trigger.segment not in (entered if trigger.enters else left):
-            continue
-        bound = trigger_names(turn, workflow, {}, at, None)
-        if not holds(turn, trigger.when, bound, at=at, workflow=workflow):
-            continue
-        enrolment = entry.enter(turn, workflow, bound, {}, at, cause=cause)
-        if enrolment is not None:
-            found.append((workflow, enrolment))
-    return found
+def _would_begin(turn: Turn, occurrence: Occurrence) -> bool:
+    if occurrence.workflow is not None:
+        return _concerns(turn, occurrence.workflow, occurrence)
+    return any(segments.changes(turn, occurrence.at))

@@ -43,7 +43,7 @@ def full(turn: Turn, candidate: Candidate, at: datetime) -> Full | None:
     """The cap that forbids this send now; of several the strictest, then the last to free."""
     found: Full | None = None
     for cap in turn.rulebook.ruleset.caps:
-        if not _covers(cap, candidate):
+        if not covers(cap, candidate):
             continue
         limit = cap.limit
         if candidate.priority < cap.reserved_priority:
@@ -68,7 +68,8 @@ def counts_for_caps(message_class: MessageClass, caps: tuple[FrequencyCap, ...])
     return any(message_class in cap.classes for cap in caps)
 
 
-def _covers(cap: FrequencyCap, what: Candidate | SentRecord) -> bool:
+def covers(cap: FrequencyCap, what: Candidate | SentRecord) -> bool:
+    """True when the cap counts such a message."""
     return (
         what.message_class in cap.classes
         and (not cap.channels or what.channel in cap.channels)
@@ -83,7 +84,7 @@ def _free_at(turn: Turn, cap: FrequencyCap, limit: int, at: datetime) -> datetim
     counted = [
         record
         for record in turn.customer.sent
-        if record.state is not SlotState.HELD and _covers(cap, record)
+        if record.state is not SlotState.HELD and covers(cap, record)
     ]
     waiting = sum(1 for record in counted if record.accepted_at is None)
     accepted = sorted(r.accepted_at for r in counted if r.accepted_at is not None)

@@ -105,10 +105,16 @@ def reachable(turn: Turn, channel: str, purpose_id: str | None, at: datetime) ->
 
 def absorb(turn: Turn, event: Event) -> bool:
     """Take in what the event says of consent; True when anything changed."""
+    entries = event.data.get("consents")
+    if (
+        not entries
+        and event.type not in _STATES
+        and not turn.rulebook.interest(event.type).soft_opt_ins
+    ):
+        return False
     before = turn.customer.consents
     if event.type in _STATES:
         _apply(turn, event, event.data, _STATES[event.type])
-    entries = event.data.get("consents")
     if isinstance(entries, list):
         for entry in entries:
             if isinstance(entry, dict):
@@ -188,25 +194,21 @@ def _lineage(purposes: Mapping[str, Purpose], purpose: Purpose) -> set[str]:
 def _soft_opt_in(turn: Turn, event: Event) -> None:
     """An order with a notice that was not refused lets similar products be advertised."""
     notice = event.data.get("marketing_notice")
-    for purpose in turn.rulebook.ruleset.purposes.values():
-        for channel, rule in purpose.channels.items():
-            soft = rule.soft_opt_in
-            if soft is None or soft.event_type != event.type:
-                continue
-            given = isinstance(notice, dict) and notice.get("refused") is False
-            refused = isinstance(notice, dict) and notice.get("refused") is True
-            current = turn.customer.consents.get((channel, purpose.id))
-            evidence = notice if isinstance(notice, dict) else {}
-            if refused:
-                state = ConsentState.DENIED
-            elif (given or not soft.notice_required) and (
-                current is None or current.state is ConsentState.PENDING
-            ):
-                state = ConsentState.GRANTED
-            else:
-                continue
-            entry = Consent(state=state, at=event.occurred_at, basis=LegalBasis.SOFT_OPT_IN)
-            record(turn, channel, purpose.id, entry, event=event, evidence=evidence)
+    for purpose, channel, soft in turn.rulebook.interest(event.type).soft_opt_ins:
+        given = isinstance(notice, dict) and notice.get("refused") is False
+        refused = isinstance(notice, dict) and notice.get("refused") is True
+        current = turn.customer.consents.get((channel, purpose))
+        evidence = notice if isinstance(notice, dict) else {}
+        if refused:
+            state = ConsentState.DENIED
+        elif (given or not soft.notice_required) and (
+            current is None or current.state is ConsentState.PENDING
+        ):
+            state = ConsentState.GRANTED
+        else:
+            continue
+        entry = Consent(state=state, at=event.occurred_at, basis=LegalBasis.SOFT_OPT_IN)
+        record(turn, channel, purpose, entry, event=event, evidence=evidence)
 
 
 def record(

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import NamedTuple, assert_never
 
-from shopflow.domain.customer import Customer, Enrolment, SlotState
-from shopflow.domain.event import DeliveryReport, Event, Facts, Input, Merge, Tick
-from shopflow.domain.ids import EnrolmentId
+from shopflow.domain.customer import Customer, Enrolment
+from shopflow.domain.event import DeliveryReport, Event, Facts, Input, Merge, News, Tick
+from shopflow.domain.ids import EnrolmentId, is_subject
 from shopflow.domain.journal import DeadLetter, Decision, Tell
 from shopflow.domain.step import WaitFor
 from shopflow.domain.workflow import Workflow
 from shopflow.engine import (
     calendar,
     consent,
+    coupons,
     delivery,
     entry,
     exits,
     goals,
     merge,
     profile,
+    segments,
     traits,
     triggers,
     waits,
@@ -31,14 +33,13 @@ from shopflow.engine.names import (
     event_record,
     note_failure,
 )
+from shopflow.engine.news import JUST_BEFORE
 from shopflow.engine.rulebook import Rulebook
 from shopflow.engine.turn import Turn
 from shopflow.errors import EvaluationError
 
 #: The emit that is refused: a loop of rules, not a shop's need.
 MAX_HOPS = 8
-#: The shortest time before an instant.
-JUST_BEFORE = timedelta.resolution
 #: More timers than this in one decision are a loop, not a customer.
 MAX_TIMERS = 10_000
 
@@ -59,37 +60,38 @@ def decide(
     if isinstance(input, Merge) and input.customer.id == customer.id:
         # A ring of identifications has led the value back here: this row stays a real one.
         turn = Turn(rulebook, input.customer, clock, facts)
-        return turn.decision(next_due(turn))
+        return turn.decision(calendar.next_due(turn))
     turn = Turn(rulebook, customer, clock, facts)
     if customer.alias_of is not None:
         _forward(turn, input, customer)
         return turn.decision(None)
-    if turn.customer.calendar_at is None and rulebook.has_calendar:
-        turn.customer.calendar_at = at - JUST_BEFORE
+    if (
+        turn.customer.calendar_at is None
+        and rulebook.has_calendar
+        and not is_subject(turn.customer.id)
+    ):
+        turn.customer.calendar_at = customer.watermark or at - JUST_BEFORE
     match input:
         case Tick():
             _fire_until(turn, at, inclusive=True, timers_only=input.timers_only)
+            if not (input.timers_only or turn.is_new or _is_late(turn, at)):
+                _begin_segments(turn, at)
+        case Event() if is_subject(customer.id):
+            _begin_for_subject(turn, input, at)
         case Event():
             _decide_event(turn, input, at)
         case DeliveryReport():
             delivery.report(turn, input)
+            _drain(turn)
         case Merge():
             _fire_until(turn, at, inclusive=False)
             merge.take_in(turn, input)
+        case News():
+            _hear(turn, input, at)
         case _:
             assert_never(input)
-    entry.forget(turn, at)
-    return turn.decision(next_due(turn))
-
-
-def next_due(turn: Turn) -> datetime | None:
-    """The earliest instant at which something happens by itself."""
-    due = _next_timer(turn)
-    after = turn.customer.calendar_at
-    if after is None:
-        return due
-    planned = [each.at for each in calendar.next_occurrences(turn, after)]
-    return min([*planned, *([due] if due is not None else [])], default=None)
+    entry.forget(turn, at, unread=not isinstance(input, Event))
+    return turn.decision(calendar.next_due(turn))
 
 
 def _decide_event(turn: Turn, event: Event, at: datetime) -> None:
@@ -103,6 +105,35 @@ def _decide_event(turn: Turn, event: Event, at: datetime) -> None:
     if late and turn.customer.watermark is not None:
         # What it started may be due already; the next event must not find it undecided.
         _fire_until(turn, turn.customer.watermark, inclusive=False)
+
+
+def _begin_for_subject(turn: Turn, event: Event, at: datetime) -> None:
+    """Enrol a row that is nobody's: it has no traits, no segments and no consents."""
+    _fire_until(turn, at, inclusive=False)
+    now = _mark_time(turn, at)
+    _carry_out(_starts(turn, triggers.triggered(turn, event)))
+    _drain(turn)
+    _fire_until(turn, now, inclusive=False)
+
+
+def _begin_segments(turn: Turn, at: datetime) -> None:
+    """Somebody who was known before it is told by a sweep what is watched anew."""
+    if new := segments.begin(turn, at):
+        _carry_out(_starts(turn, new))
+        _drain(turn)
+        _fire_until(turn, _mark_time(turn, at), inclusive=True)
+
+
+def _hear(turn: Turn, news: News, at: datetime) -> None:
+    """What an event about no customer brings to enrolments that were there before it."""
+    if not _is_late(turn, at):
+        _fire_until(turn, at, inclusive=False)
+    found = (turn.customer.enrolments.get(each) for each in news.enrolments)
+    waiting = [enrolment for enrolment in found if enrolment is not None]
+    now = _mark_time(turn, at)
+    _carry_out(_exits_and_waits(turn, news.event, waiting, earlier=True))
+    _drain(turn)
+    _fire_until(turn, now, inclusive=False)
 
 
 def _forward(turn: Turn, told: Input, customer: Customer) -> None:
@@ -121,12 +152,24 @@ def _is_late(turn: Turn, at: datetime) -> bool:
 
 def _fire_until(turn: Turn, limit: datetime, *, inclusive: bool, timers_only: bool = False) -> None:
     """Fire what is due before the limit, in order of time."""
+    # The limit itself is still to come where events at the same instant go first.
+    last = limit if inclusive else limit - JUST_BEFORE
+    quiet_until, turn.quiet_until = turn.quiet_until, None
+    after = turn.customer.calendar_at
+    if (
+        quiet_until is not None
+        and last < quiet_until
+        and (after is None or calendar.is_quiet(turn, after, last))
+    ):
+        if after is not None and not timers_only:
+            turn.customer.calendar_at = max(after, last)
+        return
     for _ in range(MAX_TIMERS):
         planned: list[calendar.Occurrence] = []
         after = turn.customer.calendar_at
         if after is not None and not timers_only:
             planned = calendar.next_occurrences(turn, after)
-        due = _next_timer(turn)
+        due = turn.next_timer()
         starts = planned[0].at if planned else None
         moment = min((each for each in (due, starts) if each is not None), default=None)
         if moment is None or moment > limit or (moment == limit and not inclusive):
@@ -141,15 +184,7 @@ def _fire_until(turn: Turn, limit: datetime, *, inclusive: bool, timers_only: bo
     else:
         raise RuntimeError("the timers of one customer do not come to an end")
     if after is not None and not timers_only:
-        # The limit itself is still to come where events at the same instant go first.
-        turn.customer.calendar_at = max(after, limit if inclusive else limit - JUST_BEFORE)
-
-
-def _next_timer(turn: Turn) -> datetime | None:
-    customer = turn.customer
-    due = [e.due_at for e in customer.enrolments.values() if e.due_at is not None]
-    due += [r.due_at for r in customer.sent if r.state is SlotState.HELD and r.due_at is not None]
-    return min(due, default=None)
+        turn.customer.calendar_at = max(after, last)
 
 
 class _Job(NamedTuple):
@@ -213,6 +248,8 @@ def _mark_time(turn: Turn, moment: datetime) -> datetime:
 
 def _drain(turn: Turn) -> None:
     """Decide what is pending: the event, then what that made us emit to this same customer."""
+    # What is decided now may start something that is due at once.
+    turn.quiet_until = None
     while turn.pending:
         event = turn.pending.popleft()
         if event.hops > MAX_HOPS:
@@ -227,20 +264,25 @@ def _apply(turn: Turn, event: Event) -> None:
     """Traits and segments, exits, waits, triggers; then every moved enrolment walks on."""
     late = _is_late(turn, event.occurred_at)
     now = _mark_time(turn, event.occurred_at)
+    # Before the event: what it changes is entered and left, what was there is not.
+    begun = segments.begin(turn, now)
     profile.absorb(turn, event, late=late)
     consents_changed = consent.absorb(turn, event)
+    coupons.absorb(turn, event)
     _fold(turn, event)
-    entered, left = calendar.segment_changes(turn, now)
+    entered, left = segments.changes(turn, now)
     goals.credit(turn, event)
-    met = _exits_and_waits(turn, event, consents_changed=consents_changed)
+    everyone = turn.customer.enrolments.values()
+    met = _exits_and_waits(turn, event, everyone, consents_changed=consents_changed)
     exits.remember(turn, event)
-    new = triggers.triggered(turn, event)
-    new += calendar.from_segments(turn, entered, left, now, event.id)
-    _carry_out([*met, *_starts(turn, new)])
+    new = begun + triggers.triggered(turn, event)
+    new += segments.started(turn, entered, left, now, event.id)
+    if met or new:
+        _carry_out([*met, *_starts(turn, new)])
 
 
 def _fold(turn: Turn, event: Event) -> None:
-    definitions = turn.rulebook.traits_of(event.type)
+    definitions = turn.rulebook.interest(event.type).traits
     if not definitions:
         return
 
@@ -257,11 +299,27 @@ def _fold(turn: Turn, event: Event) -> None:
     )
 
 
-def _exits_and_waits(turn: Turn, event: Event, *, consents_changed: bool) -> list[_Job]:
-    """End what the event ends; of the rest, those that waited for it go on."""
+def _exits_and_waits(
+    turn: Turn,
+    event: Event,
+    enrolments: Iterable[Enrolment],
+    *,
+    consents_changed: bool = False,
+    earlier: bool = False,
+) -> list[_Job]:
+    """End what the event ends; of the rest, those that waited for it go on.
+
+    With `earlier`, only what began before the event's own instant can be ended or go on.
+    """
     met: list[_Job] = []
     at = event.occurred_at
-    for enrolment in sorted(turn.customer.enrolments.values(), key=lambda e: _rank(turn, e)):
+    latest = at - JUST_BEFORE if earlier else at
+    ordered = list(enrolments)
+    if len(ordered) > 1:
+        ordered.sort(key=lambda each: _rank(turn, each))
+    for enrolment in ordered:
+        if earlier and enrolment.entered_at > latest:
+            continue
         settled = walk.settle_version(turn, enrolment, at)
         workflow = walk.workflow_of(turn, settled) if settled is not None else None
         if settled is None or workflow is None:
@@ -275,7 +333,7 @@ def _exits_and_waits(turn: Turn, event: Event, *, consents_changed: bool) -> lis
         step = workflow.steps.get(settled.step) if settled.step is not None else None
         if (
             isinstance(step, WaitFor)
-            and at >= settled.cursor_at
+            and settled.cursor_at <= latest
             and waits.is_met(turn, workflow, settled, step, event)
         ):
             go_on = partial(_meet, turn, workflow, settled.id, step, event)

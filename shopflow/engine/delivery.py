@@ -12,7 +12,7 @@ from shopflow.domain.journal import Cancel, Kind, Queue, Reason, Requeue
 from shopflow.domain.message import Message
 from shopflow.domain.step import Send
 from shopflow.domain.workflow import Workflow
-from shopflow.engine import caps, consent, exits, gates, profile, walk
+from shopflow.engine import caps, consent, coupons, exits, gates, profile, walk
 from shopflow.engine.outgoing import AS_IF_SENT, keep_held, note_sent, take_slot
 from shopflow.engine.sending import send_by
 from shopflow.engine.turn import Turn
@@ -31,12 +31,15 @@ def report(turn: Turn, told: DeliveryReport) -> None:
     match told.outcome:
         case Outcome.ACCEPTED:
             _accept(turn, record, told.at)
+            coupons.issue(turn, message.codes, told.at)
         case Outcome.UNCERTAIN:
             # It may have arrived, so it counts.
             _accept(turn, record, told.at)
+            coupons.issue(turn, message.codes, told.at)
             _note(turn, message, Kind.DELIVERY, told.outcome, told.at)
         case Outcome.DROPPED:
             _free(turn, message)
+            _give_back(turn, message, told.at)
             _note(turn, message, Kind.DROPPED, told.reason, told.at)
         case Outcome.FAILED:
             _free(turn, message)
@@ -72,12 +75,13 @@ def _called_back(turn: Turn, told: DeliveryReport) -> None:
         case Outcome.ACCEPTED | Outcome.UNCERTAIN:
             take_slot(turn, message)
             _accept(turn, _record(turn, message), told.at)
+            coupons.issue(turn, message.codes, told.at)
             _note(turn, message, Kind.DELIVERY, told.outcome, told.at)
         case Outcome.RETURNED:
-            turn.effects.append(Cancel(message_id=message.id, reason=Reason.EXITED))
+            turn.effects.append(_cancel(turn, message, Reason.EXITED))
         case Outcome.FAILED | Outcome.DROPPED:
             # It did not leave, which is what calling it back was for.
-            return
+            _give_back(turn, message, told.at)
 
 
 def _record(turn: Turn, message: Message) -> SentRecord | None:
@@ -126,7 +130,11 @@ def _try_channels(
         rest = channels[position + 1 :]
         same = channel == message.channel and queued
         if verdict.kind is gates.Kind.ALLOW:
-            _let_go(turn, workflow, step, _over(turn, message, channel, rest), at, same=same)
+            usable = coupons.refreshed(turn, step, message, turn.clock(at))
+            if usable is None:
+                _give_up(turn, message, Reason.NO_COUPON, at, queued=queued)
+                return
+            _let_go(turn, workflow, step, _over(turn, usable, channel, rest), at, same=same)
             if queued and not same:
                 turn.effects.append(Cancel(message_id=message.id, reason=reason))
             return
@@ -193,21 +201,45 @@ def _let_go(
     due = replace(
         message,
         decided_at=turn.clock(at),
-        send_by=send_by(turn, step, message.channel, message.message_class, message.cursor_at),
+        send_by=send_by(
+            turn,
+            step,
+            message.channel,
+            message.message_class,
+            message.cursor_at,
+            message.codes,
+        ),
     )
     turn.effects.append(Requeue(message=due) if same else Queue(message=due))
     take_slot(turn, due)
+    if turn.facts.event_clock:
+        coupons.issue(turn, due.codes, at)
     if not same:
         _note(turn, due, Kind.QUEUED, "", at, workflow)
     enrolment = turn.customer.enrolments.get(due.enrolment_id)
     if enrolment is not None:
-        note_sent(turn, workflow, enrolment, due.step, due.channel, at=at)
+        code = coupons.own(due)
+        note_sent(turn, workflow, enrolment, due.step, due.channel, at=at, code=code)
 
 
 def _give_up(turn: Turn, message: Message, reason: str, at: datetime, *, queued: bool) -> None:
     if queued:
-        turn.effects.append(Cancel(message_id=message.id, reason=reason))
+        turn.effects.append(_cancel(turn, message, reason))
+    else:
+        _give_back(turn, message, at)
     _note(turn, message, Kind.DROPPED, reason, at)
+
+
+def _cancel(turn: Turn, message: Message, reason: str) -> Cancel:
+    """Take the message out of the outbox; its codes are free once that is known to have worked."""
+    draws = tuple(coupons.unshown(turn, message))
+    coupons.forget(turn, draws)
+    return Cancel(message_id=message.id, reason=reason, draws=draws)
+
+
+def _give_back(turn: Turn, message: Message, at: datetime) -> None:
+    if draws := coupons.unshown(turn, message):
+        coupons.give_back(turn, draws, at)
 
 
 def _note(

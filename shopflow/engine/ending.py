@@ -9,6 +9,7 @@ from shopflow.domain.customer import Enrolment, SlotState
 from shopflow.domain.event import Event
 from shopflow.domain.journal import Cancel, Kind, Reason
 from shopflow.domain.workflow import Workflow
+from shopflow.engine import coupons
 from shopflow.engine.turn import Turn
 
 
@@ -30,6 +31,7 @@ def end(
     turn.journal(Kind.EXITED, at, workflow, enrolment, reason=outcome, event=event, values=told)
     if cancel:
         call_back(turn, enrolment)
+    coupons.settle_enrolment(turn, enrolment, at)
 
 
 def call_back(turn: Turn, enrolment: Enrolment) -> None:
@@ -42,6 +44,8 @@ def call_back(turn: Turn, enrolment: Enrolment) -> None:
     if not waiting:
         return
     turn.effects.extend(
-        Cancel(message_id=record.message_id, reason=Reason.EXITED) for record in waiting
+        Cancel(message_id=record.message_id, reason=Reason.EXITED, draws=record.draws)
+        for record in waiting
     )
     turn.customer.sent = tuple(r for r in turn.customer.sent if r not in waiting)
+    coupons.forget(turn, {key for record in waiting for key in record.draws})

@@ -13,7 +13,7 @@ from shopflow.domain.ids import EventId, StepId, enrolment_id
 from shopflow.domain.journal import EndReason, Kind, Refusal
 from shopflow.domain.step import Wait
 from shopflow.domain.workflow import Reentry, Since, Workflow
-from shopflow.engine import exits, gates
+from shopflow.engine import coupons, exits, gates
 from shopflow.engine.ending import call_back
 from shopflow.engine.goals import forget_goal, watch_goal
 from shopflow.engine.names import Names, note_failure, plain
@@ -180,7 +180,7 @@ def _kept(workflow: Workflow, payload: Mapping[str, object]) -> Mapping[str, obj
 def _remember(turn: Turn, workflow: Workflow, key: str, at: datetime) -> None:
     marks = dict(turn.customer.marks)
     known = marks.pop((workflow.id, key), None)
-    if known is None:
+    if known is None or known.used_at + MARK_LIFE < at:
         marks[workflow.id, key] = Mark(entered_at=at, used_at=at)
     else:
         entered = max(known.entered_at, at)
@@ -191,17 +191,25 @@ def _remember(turn: Turn, workflow: Workflow, key: str, at: datetime) -> None:
     turn.customer.marks = marks
 
 
-def forget(turn: Turn, at: datetime) -> None:
-    """Drop marks, sends and goals that nothing can ask about any more."""
+def forget(turn: Turn, at: datetime, *, unread: bool) -> None:
+    """Drop marks, sends and goals that nothing can ask about any more.
+
+    Until they are dropped, their age keeps them from counting; so those that nobody has read in
+    this decision may wait for another one.
+    """
     customer = turn.customer
-    if any(mark.used_at + MARK_LIFE < at for mark in customer.marks.values()):
-        customer.marks = {
-            name: mark for name, mark in customer.marks.items() if mark.used_at + MARK_LIFE >= at
-        }
-    horizon = at - turn.rulebook.history
-    if any(r.accepted_at is not None and r.accepted_at < horizon for r in customer.sent):
-        customer.sent = tuple(
-            r for r in customer.sent if r.accepted_at is None or r.accepted_at >= horizon
-        )
-    if any(watch.until < at for watch in customer.goals):
+    if unread or customer.has_read("marks"):
+        oldest = at - MARK_LIFE
+        if any(mark.used_at < oldest for mark in customer.marks.values()):
+            customer.marks = {
+                name: mark for name, mark in customer.marks.items() if mark.used_at >= oldest
+            }
+    if customer.sent:
+        horizon = at - turn.rulebook.history
+        if any(r.accepted_at is not None and r.accepted_at < horizon for r in customer.sent):
+            customer.sent = tuple(
+                r for r in customer.sent if r.accepted_at is None or r.accepted_at >= horizon
+            )
+    coupons.forget_old(turn, at)
+    if (unread or customer.has_read("goals")) and any(w.until < at for w in customer.goals):
         customer.goals = tuple(watch for watch in customer.goals if watch.until >= at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from shopflow.domain.codec_making import maker
 from shopflow.domain.customer import ConsentState, Enrolment, RecentEvent
 from shopflow.domain.event import Event
 from shopflow.domain.ids import CustomerId
@@ -13,8 +14,11 @@ from shopflow.domain.policy import MessageClass
 from shopflow.domain.workflow import Exit, Workflow
 from shopflow.engine import gates
 from shopflow.engine.ending import end
-from shopflow.engine.names import enrolment_names, holds, seen
+from shopflow.engine.names import enrolment_names, seen
 from shopflow.engine.turn import Turn
+from shopflow.engine.waits import is_met
+
+_recent = maker(RecentEvent)
 
 #: Exit events are kept this long, and this many, to meet triggers that come late.
 RECENT_LIFE = timedelta(hours=48)
@@ -37,20 +41,14 @@ def on_event(turn: Turn, workflow: Workflow, enrolment: Enrolment, event: Event)
 
 def _fitting(turn: Turn, workflow: Workflow, enrolment: Enrolment, event: Event) -> Exit | None:
     for rule in workflow.exits:
-        if rule.pattern is None or not rule.pattern.matches(event.type):
-            continue
-        if rule.when is None:
-            return rule
-        at = event.occurred_at
-        names = enrolment_names(turn, workflow, enrolment, at, event=event)
-        if holds(turn, rule.when, names, at=at, workflow=workflow, enrolment=enrolment):
+        if is_met(turn, workflow, enrolment, rule, event):
             return rule
     return None
 
 
 def on_condition(turn: Turn, workflow: Workflow, enrolment: Enrolment, at: datetime) -> bool:
     """True when an exit rule without an event ended the enrolment."""
-    if all(rule.pattern is not None for rule in workflow.exits):
+    if not turn.rulebook.ends_by_itself(workflow):
         return False
     names = enrolment_names(turn, workflow, enrolment, at)
     rule = gates.exited(turn, workflow, enrolment, names, at)
@@ -88,10 +86,10 @@ _NEEDS_NONE = frozenset({MessageClass.SERVICE, MessageClass.INTERNAL})
 
 def remember(turn: Turn, event: Event) -> None:
     """Keep an event of an exit's type, with the fields that exits read, for late triggers."""
-    fields = turn.rulebook.exit_fields(event.type)
+    fields = turn.rulebook.interest(event.type).exit_fields
     if fields is None:
         return
-    kept = RecentEvent(
+    kept = _recent(
         id=event.id,
         type=event.type,
         occurred_at=event.occurred_at,
@@ -99,7 +97,7 @@ def remember(turn: Turn, event: Event) -> None:
     )
     recent = sorted((*turn.customer.recent, kept), key=lambda known: known.occurred_at)
     horizon = recent[-1].occurred_at - RECENT_LIFE
-    turn.customer.recent = tuple(r for r in recent if r.occurred_at >= horizon)[-RECENT_EVENTS:]
+    turn.customer.recent = tuple([r for r in recent if r.occurred_at >= horizon][-RECENT_EVENTS:])
 
 
 def left_already(

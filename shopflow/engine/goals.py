@@ -58,6 +58,8 @@ def _reads_trigger(goal: Goal) -> bool:
 
 def credit(turn: Turn, event: Event) -> None:
     """Credit the event to every workflow whose goal it reaches in time; each counts once."""
+    if not turn.rulebook.interest(event.type).is_goal or not turn.customer.goals:
+        return
     open_watches = []
     for watch in turn.customer.goals:
         # Nobody may be on that version any more: the live one knows what its goal is.

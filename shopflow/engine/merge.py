@@ -9,7 +9,7 @@ from shopflow.domain.customer import Customer, Enrolment, Mark, RecentEvent, Slo
 from shopflow.domain.event import IDENTIFIED, Event, Merge
 from shopflow.domain.ids import CustomerId, EnrolmentId
 from shopflow.domain.journal import Cancel, EndReason, Tell
-from shopflow.engine import consent, traits
+from shopflow.engine import consent, coupons, traits
 from shopflow.engine.ending import end
 from shopflow.engine.exits import RECENT_EVENTS, left_already
 from shopflow.engine.goals import forget_goal
@@ -43,8 +43,10 @@ def _without_waiting(turn: Turn, at: datetime) -> Draft:
     """The draft with everything called back that the outbox still holds in the old name."""
     waiting = [r for r in turn.customer.sent if r.state is not SlotState.ACCEPTED]
     turn.effects.extend(
-        Cancel(message_id=record.message_id, reason=EndReason.MERGED) for record in waiting
+        Cancel(message_id=record.message_id, reason=EndReason.MERGED, draws=record.draws)
+        for record in waiting
     )
+    coupons.forget(turn, {key for record in waiting for key in record.draws})
     turn.customer.sent = tuple(r for r in turn.customer.sent if r not in waiting)
     at_their_end = [e for e in turn.customer.enrolments.values() if e.due_at is None]
     for enrolment in at_their_end:
@@ -58,7 +60,7 @@ def take_in(turn: Turn, told: Merge) -> None:
     known = turn.rulebook.ruleset.traits
     ours.attributes = {**theirs.attributes, **ours.attributes}
     ours.tags = ours.tags | theirs.tags
-    ours.segments = ours.segments | theirs.segments
+    _merge_segments(turn, theirs)
     ours.traits = {
         name: traits.merged(known[name], ours.traits.get(name), theirs.traits.get(name))
         for name in (*ours.traits, *(n for n in theirs.traits if n not in ours.traits))
@@ -72,6 +74,7 @@ def take_in(turn: Turn, told: Merge) -> None:
     ours.suppressions = ours.suppressions | theirs.suppressions
     ours.sent = (*ours.sent, *theirs.sent)
     ours.goals = (*ours.goals, *theirs.goals)
+    ours.codes = (*ours.codes, *theirs.codes)
     ours.watermark = _later(ours.watermark, theirs.watermark)
     ours.calendar_at = _later(ours.calendar_at, theirs.calendar_at)
     _merge_marks(ours, theirs)
@@ -79,6 +82,25 @@ def take_in(turn: Turn, told: Merge) -> None:
     _leave(turn, {enrolment.id for enrolment in theirs.enrolments}, theirs.recent)
     both = sorted((*ours.recent, *theirs.recent), key=lambda event: event.occurred_at)
     ours.recent = tuple(both[-RECENT_EVENTS:])
+
+
+def _merge_segments(turn: Turn, theirs: Customer) -> None:
+    """What has begun for one of the two only begins anew, so that nobody enters by being merged.
+
+    Unless that one was a member: a rule that asked for members has had its answer.
+    """
+    ours = turn.customer
+    if turn.is_new:
+        ours.begun = theirs.begun
+    else:
+        answered = {
+            asked.mark
+            for asked in turn.rulebook.beginnings.backfills.values()
+            for one in (ours, theirs)
+            if asked.mark in one.begun and asked.segment in one.segments
+        }
+        ours.begun = (ours.begun & theirs.begun) | answered
+    ours.segments, ours.segments_by = ours.segments | theirs.segments, ""
 
 
 def _later(ours: datetime | None, theirs: datetime | None) -> datetime | None:

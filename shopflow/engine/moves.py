@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from shopflow.domain.coupon import DrawnCode
 from shopflow.domain.ids import StepId
 
 
@@ -17,6 +18,8 @@ class Go:
     outcome: str = ""
     #: What the journal shows of a way that was chosen; None for a step not worth a line.
     values: Mapping[str, object] | None = None
+    #: The code that the step has drawn.
+    code: DrawnCode | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,18 +27,18 @@ class Lazy(dict[str, object]):
     __slots__ = ("_open", "_resolve")
 
     def __init__(self, resolve: Callable[[str], object]) -> None:
-        super().__init__()
+        # A new dict is empty without being told so, and thousands are made a second.
         self._resolve = resolve
-        self._open: set[str] = set()
+        self._open: tuple[str, ...] = ()
 
     def __missing__(self, name: str) -> object:
         if name in self._open:
             raise EvaluationError(f"{name} is defined by itself")
-        self._open.add(name)
+        before, self._open = self._open, (*self._open, name)
         try:
             value = self._resolve(name)
         finally:
-            self._open.discard(name)
+            self._open = before
         self[name] = value
         return value
 
@@ -122,7 +122,11 @@ def _step_record(enrolment: Enrolment, step: str) -> Names:
             if result.channel is not None:
                 record["channel"] = result.channel
             if result.event is not None:
-                record["event"] = dict(result.event)
+                record["event"] = {**result.event, "occurred_at": result.at}
+            if result.code is not None:
+                record["code"] = result.code
+            if result.expires_at is not None:
+                record["expires_at"] = result.expires_at
             return record
     raise KeyError(step)
 

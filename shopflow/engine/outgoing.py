@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from shopflow.domain.coupon import DrawnCode
 from shopflow.domain.customer import Enrolment, Mark, SentRecord, SlotState, StepResult
 from shopflow.domain.ids import StepId
 from shopflow.domain.journal import Kind, Queue, Reason
 from shopflow.domain.message import Message
+from shopflow.domain.product import Product, promoted, skus_in, substitutes
 from shopflow.domain.workflow import Workflow
-from shopflow.engine import caps, gates
+from shopflow.engine import caps, coupons, gates
 from shopflow.engine.goals import watch_goal
 from shopflow.engine.names import plain
 from shopflow.engine.turn import Turn
@@ -25,7 +28,17 @@ def queue(turn: Turn, workflow: Workflow, enrolment: Enrolment, message: Message
     turn.effects.append(Queue(message=message))
     turn.journal(Kind.QUEUED, at, workflow, enrolment, step=message.step, channel=message.channel)
     take_slot(turn, message)
-    return note_sent(turn, workflow, enrolment, message.step, message.channel, at=at)
+    if turn.facts.event_clock:
+        coupons.issue(turn, message.codes, at)
+    return note_sent(
+        turn,
+        workflow,
+        enrolment,
+        message.step,
+        message.channel,
+        at=at,
+        code=coupons.own(message),
+    )
 
 
 def note_sent(
@@ -37,12 +50,20 @@ def note_sent(
     *,
     at: datetime | None = None,
     outcome: str = "sent",
+    code: DrawnCode | None = None,
 ) -> Enrolment:
     """What a send brings with it beside the message: the cool-down, the result, the goal."""
     at = at or enrolment.cursor_at
     now = turn.clock(at)
     _mark_sent(turn, workflow, enrolment.key, now)
-    result = StepResult(outcome=outcome, at=at, sent_at=now, channel=channel)
+    result = StepResult(
+        outcome=outcome,
+        at=at,
+        sent_at=now,
+        channel=channel,
+        code=code.code if code else None,
+        expires_at=code.ends_at if code else None,
+    )
     enrolment = turn.put(enrolment, sent=True, results={**enrolment.results, step: result})
     watch_goal(turn, workflow, enrolment, step, channel, at)
     return enrolment
@@ -66,6 +87,7 @@ def take_slot(turn: Turn, message: Message) -> None:
         decided_at=message.decided_at,
         state=SlotState.ACCEPTED if done else SlotState.RESERVED,
         accepted_at=message.decided_at if done else None,
+        draws=tuple(drawn.draw for drawn in message.codes),
     )
     kept = tuple(r for r in turn.customer.sent if r.message_id != message.id)
     turn.customer.sent = (*kept, record)
@@ -106,6 +128,7 @@ def keep_held(
         due_at=verdict.until,
         message=message,
         queued=queued,
+        draws=tuple(drawn.draw for drawn in message.codes),
     )
     kept = tuple(r for r in turn.customer.sent if r.message_id != message.id)
     turn.customer.sent = (*kept, record)
@@ -121,3 +144,19 @@ def _mark_sent(turn: Turn, workflow: Workflow, key: str, at: datetime) -> None:
         elif name is None:
             marks[workflow.id, None] = Mark(entered_at=at, last_message_at=at, used_at=at)
     turn.customer.marks = marks
+
+
+def shown_now(
+    message: Message, look_up: Callable[[Collection[str]], Mapping[str, Product]]
+) -> Mapping[str, object] | None:
+    """The message's values with its products as they are now; None when it is not to go."""
+    if not message.promotes:
+        return message.variables
+    values = {name: message.variables.get(name) for name in message.promotes}
+    known = dict(look_up([sku for value in values.values() for sku in skus_in(value)]))
+    known |= look_up([sku for product in known.values() for sku in substitutes(product)])
+    for name, if_sold_out in message.promotes.items():
+        values[name] = promoted(values[name], if_sold_out, known.get)
+        if values[name] is None:
+            return None
+    return {**message.variables, **values}

@@ -22,8 +22,9 @@ PROFILE_EVENTS = frozenset(
 CONTACT_EVENTS = frozenset({"order.placed", "checkout.started", "stock_alert.requested"})
 CONTACT_ATTRIBUTES = ("email", "phone", "first_name", "last_name", "locale", "timezone")
 
-_BOUNCED = "message.bounced"
-_COMPLAINED = "message.complained"
+#: Word of messages that had been accepted.
+BOUNCED = "message.bounced"
+COMPLAINED = "message.complained"
 
 
 def absorb(turn: Turn, event: Event, *, late: bool) -> None:
@@ -35,10 +36,10 @@ def absorb(turn: Turn, event: Event, *, late: bool) -> None:
     elif event.type in CONTACT_EVENTS:
         told = {n: event.data[n] for n in CONTACT_ATTRIBUTES if event.data.get(n) is not None}
         _set(turn, told, overwrite=False)
-    elif event.type == _BOUNCED:
+    elif event.type == BOUNCED:
         if event.data.get("bounce") == "hard":
             suppress(turn, _channel(event), SuppressionScope.ADDRESS)
-    elif event.type == _COMPLAINED:
+    elif event.type == COMPLAINED:
         suppress(turn, _channel(event), SuppressionScope.MARKETING)
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from shopflow.domain.event import MANUAL_START
+from shopflow.domain.event import MANUAL_START, Event
 from shopflow.domain.expression import Expression
-from shopflow.domain.ids import StepId
+from shopflow.domain.ids import StepId, WorkflowId
 from shopflow.domain.policy import CalendarWindow
 from shopflow.domain.ruleset import Ruleset
 from shopflow.domain.step import Choose, Repeat, Send, Split, Step, WaitFor
-from shopflow.domain.trait import Segment, Trait
 from shopflow.domain.trigger import (
     DateTrigger,
     EventPattern,
@@ -21,8 +20,11 @@ from shopflow.domain.trigger import (
     ScheduleTrigger,
     SegmentTrigger,
 )
-from shopflow.domain.workflow import Status, Workflow
+from shopflow.domain.workflow import Exit, Status, Workflow
+from shopflow.engine.beginnings import Beginnings
 from shopflow.engine.index import IndexedRule, RuleIndex
+from shopflow.engine.interest import Interest, SoftOptInOffer, segment_reads, segments_digest
+from shopflow.engine.upcoming import Upcoming
 
 #: The least time that sends are remembered, however short the caps are.
 MIN_HISTORY = timedelta(days=1)
@@ -48,18 +50,31 @@ class Rulebook:
         self.segment_triggers = _with_trigger(startable, SegmentTrigger)
         self.date_triggers = _with_trigger(startable, DateTrigger)
         self.schedule_triggers = _with_trigger(startable, ScheduleTrigger)
-        names = {
-            trigger.segment
-            for workflow in self.segment_triggers
-            if isinstance(trigger := workflow.trigger, SegmentTrigger)
-        }
-        self.watched_segments: tuple[Segment, ...] = tuple(
-            ruleset.segments[name] for name in sorted(names) if name in ruleset.segments
-        )
+        self.beginnings = Beginnings(ruleset)
+        self.watched_segments = self.beginnings.watched
+        #: What the watched segments hang on, where it is traits and attributes and no clock.
+        self.segment_reads = segment_reads(ruleset, self.watched_segments)
+        #: Tells these segments from those of other rules; empty where they hang on something else.
+        self.segments_digest = segments_digest(ruleset, self.segment_reads)
         self.timed_segments = any(segment.timed for segment in self.watched_segments)
-        self.has_calendar = bool(
-            self.date_triggers or self.schedule_triggers or self.timed_segments
+        #: What starts workflows for rows of their own.
+        self.subject_patterns = tuple(
+            trigger.pattern
+            for workflow in startable
+            if isinstance(trigger := workflow.trigger, EventTrigger) and trigger.subject
         )
+        self.audience_triggers = tuple(
+            workflow
+            for workflow in _with_trigger(startable, EventTrigger)
+            if isinstance(trigger := workflow.trigger, EventTrigger) and trigger.audience
+        )
+        #: Something starts for everybody at once.
+        self.has_sweeps = bool(
+            self.schedule_triggers or self.timed_segments or self.audience_triggers
+        )
+        self.has_calendar = bool(self.date_triggers) or self.has_sweeps
+        #: Something starts for customers without an input of theirs.
+        self.looks_at_everybody = self.has_calendar or self.beginnings.concern_all
         told = {(name,) for name in ruleset.attributes if name not in ruleset.traits}
         #: The dates that workflows start on hang on what customers have told, and on nothing else.
         self.dates_are_told = all(
@@ -67,9 +82,22 @@ class Rulebook:
             for workflow in self.date_triggers
             for path in _date_reads(workflow)
         )
+        self._told_dates = {
+            workflow.digest: name
+            for workflow in self.date_triggers
+            if (name := _told_date(workflow, ruleset)) is not None
+        }
         self.history = max([MIN_HISTORY, *map(_cap_length, ruleset.caps)])
-        self._traits: dict[str, tuple[Trait, ...]] = {}
-        self._exit_fields: dict[str, frozenset[str] | None] = {}
+        #: Of each event type about no customer: the sets of fields by which rules wait for it.
+        self.awaited_fields: Mapping[str, frozenset[tuple[str, ...]]] = {}
+        #: The digests of the workflows that do.
+        self.awaiting: frozenset[str] = frozenset()
+        self._find_awaited()
+        self.upcoming = Upcoming()
+        self._ending: dict[str, bool] = {}
+        self._interests: dict[str, Interest] = {}
+        #: Of each schedule: from when on which occurrence is the next one.
+        self._scheduled: dict[WorkflowId, tuple[datetime, datetime]] = {}
         self._sends: dict[tuple[str, StepId | None], tuple[Send, ...]] = {}
 
     def workflow(self, digest: str) -> Workflow | None:
@@ -80,28 +108,95 @@ class Rulebook:
         """The workflow of that id as it is live now."""
         return self.ruleset.workflows.get(workflow_id)
 
-    def traits_of(self, event_type: str) -> tuple[Trait, ...]:
-        """The computed traits that an event of the type may change."""
-        found = self._traits.get(event_type)
+    def _find_awaited(self) -> None:
+        found: dict[str, set[tuple[str, ...]]] = {}
+        awaiting = set[str]()
+        for workflow in self._by_digest.values():
+            watched: list[WaitFor | Exit] = [*workflow.exits]
+            watched += [step for step in workflow.steps.values() if isinstance(step, WaitFor)]
+            for each in watched:
+                pattern = each.pattern
+                types = filter(pattern.matches, self.ruleset.subject_events) if pattern else ()
+                for event_type in types:
+                    found.setdefault(event_type, set()).add(tuple(sorted(each.match)))
+                    awaiting.add(workflow.digest)
+        self.awaited_fields = {name: frozenset(fields) for name, fields in found.items()}
+        self.awaiting = frozenset(awaiting)
+
+    def ends_by_itself(self, workflow: Workflow) -> bool:
+        """True when an exit of the workflow waits for no event."""
+        known = self._ending.get(workflow.digest)
+        if known is None:
+            known = any(rule.pattern is None for rule in workflow.exits)
+            self._ending[workflow.digest] = known
+        return known
+
+    def told_date(self, workflow: Workflow) -> str | None:
+        """The attribute whose date starts the workflow, where it is that and nothing else."""
+        return self._told_dates.get(workflow.digest)
+
+    def interest(self, event_type: str) -> Interest:
+        """What the rules want of events of the type."""
+        found = self._interests.get(event_type)
         if found is None:
-            found = tuple(
-                trait for trait in self.ruleset.traits.values() if trait.pattern.matches(event_type)
+            found = self._interests[event_type] = Interest(
+                traits=tuple(
+                    trait
+                    for trait in self.ruleset.traits.values()
+                    if trait.pattern.matches(event_type)
+                ),
+                exit_fields=self._exit_fields(event_type),
+                is_goal=any(
+                    workflow.goal is not None and workflow.goal.pattern.matches(event_type)
+                    for workflow in self._by_digest.values()
+                ),
+                soft_opt_ins=tuple(
+                    SoftOptInOffer(purpose.id, channel, soft)
+                    for purpose in self.ruleset.purposes.values()
+                    for channel, rule in purpose.channels.items()
+                    if (soft := rule.soft_opt_in) is not None and soft.event_type == event_type
+                ),
             )
-            self._traits[event_type] = found
         return found
 
-    def exit_fields(self, event_type: str) -> frozenset[str] | None:
-        """Payload fields of the type that exits read; None when no exit watches the type."""
-        if event_type not in self._exit_fields:
-            fields: set[str] = set()
-            watched = False
-            for workflow in self._by_digest.values():
-                for rule in workflow.exits:
-                    if rule.pattern is not None and rule.pattern.matches(event_type):
-                        watched = True
-                        fields |= _event_fields(rule.when)
-            self._exit_fields[event_type] = frozenset(fields) if watched else None
-        return self._exit_fields[event_type]
+    def _exit_fields(self, event_type: str) -> frozenset[str] | None:
+        fields: set[str] = set()
+        watched = False
+        for workflow in self._by_digest.values():
+            for rule in workflow.exits:
+                if rule.pattern is not None and rule.pattern.matches(event_type):
+                    watched = True
+                    fields |= _event_fields(rule.when)
+        return frozenset(fields) if watched else None
+
+    def next_scheduled(self, workflow: Workflow, after: datetime) -> datetime:
+        """The first occurrence of the workflow's schedule after that instant."""
+        known = self._scheduled.get(workflow.id)
+        if known is None or not known[0] <= after < known[1]:
+            trigger = workflow.trigger
+            assert isinstance(trigger, ScheduleTrigger)  # noqa: S101 - only those are asked for
+            self._scheduled[workflow.id] = known = (after, trigger.recurrence.next_after(after))
+        return known[1]
+
+    @property
+    def awaited_types(self) -> frozenset[str]:
+        """Types of events about no customer that may concern customers of any partition."""
+        patterns = [
+            trigger.pattern
+            for workflow in self.audience_triggers
+            if isinstance(trigger := workflow.trigger, EventTrigger)
+        ]
+        subjects = self.ruleset.subject_events
+        heard = {name for name in subjects if any(each.matches(name) for each in patterns)}
+        return frozenset(heard | self.awaited_fields.keys())
+
+    def has_audience(self, event: Event) -> bool:
+        """True when the event starts something for everybody in an audience."""
+        return event.concerns is None and any(
+            isinstance(trigger := workflow.trigger, EventTrigger)
+            and trigger.pattern.matches(event.type)
+            for workflow in self.audience_triggers
+        )
 
     def sends_from(self, workflow: Workflow, step: StepId | None) -> tuple[Send, ...]:
         """The sends that an enrolment standing at the step may still come to."""
@@ -130,6 +225,17 @@ def _indexed(workflows: Iterable[Workflow]) -> Iterable[IndexedRule[Workflow]]:
 def _with_trigger(workflows: Iterable[Workflow], kind: type) -> tuple[Workflow, ...]:
     found = [workflow for workflow in workflows if isinstance(workflow.trigger, kind)]
     return tuple(sorted(found, key=lambda each: (-each.priority, each.id)))
+
+
+def _told_date(workflow: Workflow, ruleset: Ruleset) -> str | None:
+    trigger = workflow.trigger
+    if not isinstance(trigger, DateTrigger) or trigger.each is not None:
+        return None
+    path = next(iter(trigger.date.reads), ())
+    is_plain = path[:1] == ("customer",) and trigger.date.source.strip() == ".".join(path)
+    # A trait of the same name would hide the attribute.
+    is_told = is_plain and path[-1] in ruleset.attributes and path[-1] not in ruleset.traits
+    return path[-1] if is_told else None
 
 
 def _date_reads(workflow: Workflow) -> frozenset[tuple[str, ...]]:

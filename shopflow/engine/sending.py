@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from shopflow.domain.customer import (
-    Enrolment,
-)
+from shopflow.domain.coupon import DrawnCode
+from shopflow.domain.customer import Enrolment
 from shopflow.domain.ids import StepId, message_id
 from shopflow.domain.journal import EndReason, Kind, Reason
 from shopflow.domain.message import Message
 from shopflow.domain.policy import MessageClass
+from shopflow.domain.product import promoted
 from shopflow.domain.step import Send, SendMode
 from shopflow.domain.workflow import Workflow
-from shopflow.engine import consent, gates, quiet, zones
+from shopflow.engine import consent, coupons, gates, quiet, zones
 from shopflow.engine.moves import End, Go, Move, Stay
 from shopflow.engine.names import enrolment_names, note_failure, plain
 from shopflow.engine.outgoing import AS_IF_SENT, keep_held, note_sent, queue
@@ -73,8 +73,9 @@ def _send_each(turn: Turn, workflow: Workflow, enrolment: Enrolment, step: Send)
         verdict = _judge(turn, workflow, enrolment, step, channel)
         if verdict.kind is gates.Kind.ALLOW or verdict.kind is gates.Kind.HOLD:
             message = compose(turn, workflow, enrolment, step, channel, ())
-            if message is None:
-                outcome = outcome or Reason.TEMPLATE
+            if isinstance(message, gates.Verdict):
+                drop(turn, workflow, enrolment, step.id, message, channel)
+                outcome = outcome or message.reason
                 continue
             enrolment = turn.customer.enrolments[enrolment.id]
             if verdict.kind is gates.Kind.ALLOW:
@@ -118,9 +119,8 @@ def _queued(
     rest: Sequence[str],
 ) -> Move:
     message = compose(turn, workflow, enrolment, step, channel, rest)
-    if message is None:
-        verdict = gates.Verdict(kind=gates.Kind.DROP, reason=Reason.TEMPLATE)
-        return _dropped(turn, workflow, enrolment, step, channel, verdict)
+    if isinstance(message, gates.Verdict):
+        return _dropped(turn, workflow, enrolment, step, channel, message)
     queue(turn, workflow, enrolment, message)
     return Go(step.next, outcome="sent")
 
@@ -192,8 +192,8 @@ def compose(
     step: Send,
     channel: str,
     rest: Sequence[str],
-) -> Message | None:
-    """The message with its values worked out; None when one of them fails."""
+) -> Message | gates.Verdict:
+    """The message with its values worked out, and its code drawn; or why there is none."""
     at = enrolment.cursor_at
     now = turn.clock(at)
     names = enrolment_names(turn, workflow, enrolment, now)
@@ -203,12 +203,28 @@ def compose(
             variables[name] = plain(expression.evaluate(names))
         except EvaluationError as error:
             note_failure(turn, expression, error, at=at, workflow=workflow, enrolment=enrolment)
-            return None
+            return gates.Verdict(kind=gates.Kind.DROP, reason=Reason.TEMPLATE)
     attributes = turn.customer.attributes
-    variables["customer"] = {k: plain(v) for k, v in attributes.items() if k not in _CONTACT}
-    variables["values"] = plain(workflow.values)
-    purpose = turn.rulebook.ruleset.purposes[step.purpose]
+    if step.template:
+        variables["customer"] = {k: plain(v) for k, v in attributes.items() if k not in _CONTACT}
+        variables["values"] = plain(workflow.values)
     visit = enrolment.visits.get(step.id, 1)
+    for name, if_sold_out in step.promotes.items():
+        if promoted(variables.get(name), if_sold_out, turn.facts.products.get) is None:
+            values: dict[str, object] = {"sold_out": name}
+            return gates.Verdict(kind=gates.Kind.DROP, reason=Reason.GUARD, values=values)
+    codes = coupons.carried(turn, enrolment, variables)
+    if step.coupon is not None:
+        drawn = coupons.draw(turn, coupons.Place(enrolment.id, step.id, visit), step.coupon, now)
+        if isinstance(drawn, DrawnCode):
+            codes = (*(one for one in codes if one.draw != drawn.draw), drawn)
+            variables["coupon"] = coupons.shown(turn, drawn)
+        elif coupons.is_needed(turn, step.coupon):
+            values = {"coupon": step.coupon, "why": drawn.why}
+            return gates.Verdict(kind=gates.Kind.DROP, reason=Reason.NO_COUPON, values=values)
+    if any(coupons.is_over(one, now) for one in codes):
+        return gates.Verdict(kind=gates.Kind.DROP, reason=Reason.NO_COUPON, values={"why": "ended"})
+    purpose = turn.rulebook.ruleset.purposes[step.purpose]
     locale = attributes.get("locale")
     return Message(
         id=message_id(enrolment.id, step.id, visit, channel),
@@ -229,18 +245,25 @@ def compose(
         locale=locale if isinstance(locale, str) and locale else turn.rulebook.ruleset.locale,
         address=consent.address(turn, channel) or "",
         variables=variables,
+        codes=codes,
+        promotes=step.promotes,
         trigger_event_id=enrolment.trigger_event_id,
         decided_at=now,
         cursor_at=at,
-        send_by=send_by(turn, step, channel, purpose.message_class, at),
+        send_by=send_by(turn, step, channel, purpose.message_class, at, codes),
     )
 
 
 def send_by(
-    turn: Turn, step: Send, channel: str, message_class: MessageClass, at: datetime
+    turn: Turn,
+    step: Send,
+    channel: str,
+    message_class: MessageClass,
+    at: datetime,
+    codes: Sequence[DrawnCode] = (),
 ) -> datetime:
-    """The earliest of the lateness limit and the start of the channel's next quiet time."""
-    limit = at + step.max_lateness
+    """The earliest of the lateness limit, the channel's next quiet time and the codes' end."""
+    limit = min([at + step.max_lateness, *coupons.ends(codes)])
     ruleset = turn.rulebook.ruleset
     where = zones.of_customer(ruleset, turn.customer)
     silence = quiet.silent_from(

@@ -40,6 +40,7 @@ def fold(
     """The states after the event; a trait whose expressions fail on it stays as it is."""
     changed: dict[str, object] | None = None
     names: dict[str, object] = {"event": record}
+    moment = (event.occurred_at - EPOCH) // _MICROSECOND
     for trait in definitions:
         if trait.money and event.data.get("currency", currency) != currency:
             continue
@@ -48,9 +49,9 @@ def fold(
                 continue
             value = trait.value.evaluate(names) if trait.value is not None else None
             key = None if trait.by is None else key_text(trait.by.evaluate(names))
-            contribution = _contribution(trait, value, event.occurred_at)
+            contribution = _contribution(trait, value, moment)
             known = (changed or states).get(trait.name)
-            state = _folded(trait, known, key, contribution, event.occurred_at)
+            state = _folded(trait, known, key, contribution, moment)
         except EvaluationError as error:
             failed(trait, error)
             continue
@@ -95,29 +96,28 @@ def _merged_series(trait: Trait, ours: State, theirs: State) -> State:
     return _joined(trait, ours, theirs)
 
 
-def _folded(
-    trait: Trait, state: State, key: str | None, contribution: State, at: datetime
-) -> State:
+def _folded(trait: Trait, state: State, key: str | None, contribution: State, moment: int) -> State:
     if key is None:
-        return _extended(trait, state, contribution, at)
+        return _extended(trait, state, contribution, moment)
     entries = dict(state) if isinstance(state, dict) else {}
-    entries[key] = _extended(trait, entries.pop(key, None), contribution, at)
+    entries[key] = _extended(trait, entries.pop(key, None), contribution, moment)
     while len(entries) > trait.limit:
         del entries[next(iter(entries))]
     return entries
 
 
-def _extended(trait: Trait, series: State, contribution: State, at: datetime) -> State:
+def _extended(trait: Trait, series: State, contribution: State, moment: int) -> State:
     if trait.window is None:
         return contribution if series is None else _joined(trait, series, contribution)
-    moment = (at - EPOCH) // _MICROSECOND
     entries: list[State] = list(series) if isinstance(series, list) else []
     entries.append([moment, contribution])
     if len(entries) > 1 and entries[-2][0] > moment:
         entries.sort(key=lambda entry: entry[0])
     newest = entries[-1][0]
     horizon = newest - trait.window // _MICROSECOND
-    return _bounded(trait, [entry for entry in entries if entry[0] >= horizon])
+    if entries[0][0] < horizon:
+        entries = [entry for entry in entries if entry[0] >= horizon]
+    return _bounded(trait, entries)
 
 
 def _bounded(trait: Trait, entries: list[State]) -> list[State]:
@@ -128,7 +128,7 @@ def _bounded(trait: Trait, entries: list[State]) -> list[State]:
     return entries
 
 
-def _contribution(trait: Trait, value: object, at: datetime) -> object:
+def _contribution(trait: Trait, value: object, moment: int) -> object:
     """What one event adds, in the shape of a cell."""
     match trait.aggregate:
         case Aggregate.COUNT:
@@ -138,7 +138,7 @@ def _contribution(trait: Trait, value: object, at: datetime) -> object:
         case Aggregate.MIN | Aggregate.MAX:
             return _number(value) if not isinstance(value, datetime | str) else _stored(value)
         case Aggregate.FIRST | Aggregate.LAST:
-            return [(at - EPOCH) // _MICROSECOND, _stored(value)]
+            return [moment, _stored(value)]
         case Aggregate.COLLECT:
             values = value if isinstance(value, list) else [value]
             return _newest([_stored(inner) for inner in values], trait.limit)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from shopflow.domain.event import MANUAL_START, Event
-from shopflow.domain.ids import derive
+from shopflow.domain.ids import derive, is_subject
+from shopflow.domain.journal import Tell
 from shopflow.domain.trigger import EventTrigger, ManualTrigger
 from shopflow.domain.workflow import Workflow
 from shopflow.engine import entry
@@ -18,6 +19,7 @@ from shopflow.engine.names import (
     plain,
     trigger_names,
 )
+from shopflow.engine.subjects import row_of
 from shopflow.engine.turn import Turn
 from shopflow.errors import EvaluationError
 
@@ -34,21 +36,32 @@ def triggered(turn: Turn, event: Event) -> list[entry.Entered]:
     for workflow in sorted(found, key=lambda each: (-each.priority, each.id)):
         trigger = workflow.trigger
         names = trigger_names(turn, workflow, record, at, base)
+        if isinstance(trigger, EventTrigger) and trigger.subject:
+            row = row_of(workflow, event, names)
+            if row != turn.customer.id:
+                if not is_subject(turn.customer.id):
+                    turn.effects.append(Tell(to=row, input=event))
+                continue
+        elif is_subject(turn.customer.id):
+            continue
         if isinstance(trigger, ManualTrigger):
             new += _manual(turn, workflow, trigger, event, names)
         elif isinstance(trigger, EventTrigger):
-            new += _on_event(turn, workflow, trigger, event, names)
+            new += on_event(turn, workflow, trigger, event, names)
     return new
 
 
-def _on_event(
+def on_event(
     turn: Turn, workflow: Workflow, trigger: EventTrigger, event: Event, names: Names
 ) -> list[entry.Entered]:
+    """Enrol once, or once for each element; who is not in the audience is not enrolled."""
     at = event.occurred_at
     new: list[entry.Entered] = []
     for number, item in enumerate(_items(turn, workflow, trigger, event, names)):
         named = names if trigger.each is None else {**names, "item": item}
         if not holds(turn, trigger.when, named, at=at, workflow=workflow):
+            continue
+        if not holds(turn, trigger.audience, named, at=at, workflow=workflow):
             continue
         enrolment = entry.enter(
             turn,

@@ -6,11 +6,13 @@ The engine is pure from outside. Inside one decision it works on this draft, whi
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from operator import is_not
 from typing import TYPE_CHECKING
 
+from shopflow.domain.codec_making import changer, maker
+from shopflow.domain.coupon import DrawnCode
 from shopflow.domain.customer import (
     Consent,
     Customer,
@@ -25,77 +27,120 @@ from shopflow.domain.customer import (
 from shopflow.domain.event import Event, Facts
 from shopflow.domain.ids import CustomerId, EnrolmentId, StepId, WorkflowId
 from shopflow.domain.journal import Decision, Effect, JournalEntry, Kind
+from shopflow.domain.stored import with_parts
 from shopflow.domain.workflow import Workflow
 from shopflow.engine.rulebook import Rulebook
 
 if TYPE_CHECKING:
     from shopflow.engine.calendar import Plan
 
+_changed_enrolment = changer(Enrolment)
+_journal_entry = maker(JournalEntry)
+
 
 class Draft:
-    """A customer that may change; mappings are replaced, never written into."""
+    """A customer that may change; mappings are replaced, never written into.
 
-    __slots__ = (
-        "alias_of",
-        "attributes",
-        "calendar_at",
-        "consents",
-        "enrolments",
-        "goals",
-        "id",
-        "marks",
-        "recent",
-        "segments",
-        "sent",
-        "suppressions",
-        "tags",
-        "traits",
-        "watermark",
-    )
+    What is not asked for is not read either.
+    """
+
+    id: CustomerId
+    attributes: Mapping[str, object]
+    tags: frozenset[str]
+    traits: Mapping[str, object]
+    segments: frozenset[str]
+    segments_by: str
+    begun: frozenset[str]
+    consents: Mapping[tuple[str, str], Consent]
+    suppressions: frozenset[tuple[str, SuppressionScope]]
+    sent: tuple[SentRecord, ...]
+    enrolments: dict[EnrolmentId, Enrolment]
+    marks: Mapping[tuple[WorkflowId, str | None], Mark]
+    goals: tuple[GoalWatch, ...]
+    recent: tuple[RecentEvent, ...]
+    codes: tuple[DrawnCode, ...]
+    watermark: datetime | None
+    calendar_at: datetime | None
+    alias_of: CustomerId | None
 
     def __init__(self, customer: Customer) -> None:
-        self.id: CustomerId = customer.id
-        self.attributes: Mapping[str, object] = customer.attributes
-        self.tags: frozenset[str] = customer.tags
-        self.traits: Mapping[str, object] = customer.traits
-        self.segments: frozenset[str] = customer.segments
-        self.consents: Mapping[tuple[str, str], Consent] = customer.consents
-        self.suppressions: frozenset[tuple[str, SuppressionScope]] = customer.suppressions
-        self.sent: tuple[SentRecord, ...] = customer.sent
-        self.enrolments: dict[EnrolmentId, Enrolment] = {e.id: e for e in customer.enrolments}
-        self.marks: Mapping[tuple[WorkflowId, str | None], Mark] = customer.marks
-        self.goals: tuple[GoalWatch, ...] = customer.goals
-        self.recent: tuple[RecentEvent, ...] = customer.recent
-        self.watermark: datetime | None = customer.watermark
-        self.calendar_at: datetime | None = customer.calendar_at
-        self.alias_of: CustomerId | None = customer.alias_of
+        self._before = customer
+        self.id = customer.id
+        # What nearly every decision asks for, and costs nothing to read.
+        self.attributes = customer.attributes
+        self.traits = customer.traits
+        self.segments = customer.segments
+        self.segments_by = customer.segments_by
+        #: What segments hang on, as it was when they were worked out.
+        self._looked_at = (self.attributes, self.traits)
+        self.watermark = customer.watermark
+        self.calendar_at = customer.calendar_at
+        self.alias_of = customer.alias_of
+
+    def __getattr__(self, name: str) -> object:
+        value = getattr(self._before, name)
+        if name == "enrolments":
+            value = {enrolment.id: enrolment for enrolment in value}
+        setattr(self, name, value)
+        return value
+
+    def has_read(self, name: str) -> bool:
+        """True when somebody has asked for this part, or changed it."""
+        return name in self.__dict__
+
+    def know_segments(self, definitions: str) -> None:
+        """The segments have just been worked out by these definitions."""
+        self.segments_by = definitions
+        self._looked_at = (self.attributes, self.traits)
+
+    def are_segments_by(self, definitions: str, names: Iterable[str]) -> bool:
+        """True when the segments are what these definitions, which read these names, would give."""
+        if self.segments_by != definitions or not definitions:
+            return False
+        attributes, traits = self._looked_at
+        if self.traits is not traits:
+            for name in names:
+                if self.traits.get(name) is not traits.get(name):
+                    return False
+        if self.attributes is not attributes:
+            for name in names:
+                if self.attributes.get(name) is not attributes.get(name):
+                    return False
+        return True
 
     def freeze(self, next_due_at: datetime | None) -> Customer:
-        """The customer as it stands now."""
-        return Customer(
-            id=self.id,
-            attributes=self.attributes,
-            tags=self.tags,
-            traits=self.traits,
-            segments=self.segments,
-            consents=self.consents,
-            suppressions=self.suppressions,
-            sent=self.sent,
-            enrolments=tuple(self.enrolments.values()),
-            marks=self.marks,
-            goals=self.goals,
-            recent=self.recent,
-            watermark=self.watermark,
-            calendar_at=self.calendar_at,
-            alias_of=self.alias_of,
-            next_due_at=next_due_at,
-        )
+        """The customer as it stands now; the very same one when nothing has changed."""
+        before = self._before
+        changes: dict[str, object] = {}
+        for name, value in self.__dict__.items():
+            if name == "enrolments":
+                enrolments = tuple(value.values())
+                known = before.enrolments
+                if len(known) != len(enrolments) or any(map(is_not, known, enrolments)):
+                    changes[name] = enrolments
+            elif name[0] != "_" and value is not getattr(before, name):
+                changes[name] = value
+        if next_due_at != before.next_due_at:
+            changes["next_due_at"] = next_due_at
+        return with_parts(before, changes)
 
 
 class Turn:
     """What the parts of one decision share."""
 
-    __slots__ = ("_clock", "customer", "effects", "facts", "hops", "pending", "plan", "rulebook")
+    __slots__ = (
+        "_clock",
+        "customer",
+        "drawn",
+        "effects",
+        "facts",
+        "hops",
+        "is_new",
+        "pending",
+        "plan",
+        "quiet_until",
+        "rulebook",
+    )
 
     def __init__(
         self, rulebook: Rulebook, customer: Customer, clock: datetime, facts: Facts
@@ -106,8 +151,14 @@ class Turn:
         self.effects: list[Effect] = []
         #: Events emitted to this very customer, decided first in first out.
         self.pending: deque[Event] = deque()
+        #: (pool, code) drawn so far, even if given back: the facts still show them.
+        self.drawn: set[tuple[str, str]] = set()
+        #: Nothing was known of the customer before.
+        self.is_new = customer.watermark is None and not customer.begun
         #: How many emits led to what is being decided.
         self.hops = 0
+        #: Nothing is due before it, as far as the customer is still as it was loaded.
+        self.quiet_until: datetime | None = customer.next_due_at
         #: What starts next by the calendar, where it has been worked out.
         self.plan: Plan | None = None
         self._clock = clock
@@ -131,7 +182,7 @@ class Turn:
     ) -> None:
         """Write down one thing that was decided."""
         self.effects.append(
-            JournalEntry(
+            _journal_entry(
                 at=at,
                 customer_id=self.customer.id,
                 kind=kind,
@@ -156,10 +207,30 @@ class Turn:
 
     def put(self, enrolment: Enrolment, **changes: object) -> Enrolment:
         """Store the enrolment with the changes and give it back."""
-        changed = replace(enrolment, **changes) if changes else enrolment  # type: ignore[arg-type]
+        changed = _changed_enrolment(enrolment, changes) if changes else enrolment
         self.customer.enrolments[changed.id] = changed
         return changed
 
+    def next_timer(self) -> datetime | None:
+        """The earliest instant that an enrolment or a held message waits for."""
+        first: datetime | None = None
+        for enrolment in self.customer.enrolments.values():
+            due = enrolment.due_at
+            if due is not None and (first is None or due < first):
+                first = due
+        for record in self.customer.sent:
+            due = record.due_at
+            if due is None or record.state is not SlotState.HELD:
+                continue
+            if first is None or due < first:
+                first = due
+        return first
+
     def decision(self, next_due_at: datetime | None) -> Decision:
         """What it comes to."""
+        customer, rulebook = self.customer, self.rulebook
+        if customer.segments_by and not customer.are_segments_by(
+            rulebook.segments_digest, rulebook.segment_reads
+        ):
+            customer.segments_by = ""
         return Decision(customer=self.customer.freeze(next_due_at), effects=tuple(self.effects))

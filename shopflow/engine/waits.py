@@ -9,7 +9,7 @@ from shopflow.domain.customer import Enrolment
 from shopflow.domain.event import Event
 from shopflow.domain.expression import Expression
 from shopflow.domain.step import Wait, WaitFor
-from shopflow.domain.workflow import Workflow
+from shopflow.domain.workflow import Exit, Workflow
 from shopflow.engine import zones
 from shopflow.engine.moves import Go, Move, Stay
 from shopflow.engine.names import Names, enrolment_names, event_record, holds, note_failure
@@ -70,15 +70,21 @@ def _local_time(turn: Turn, step: Wait, cursor: datetime) -> datetime:
 
 
 def is_met(
-    turn: Turn, workflow: Workflow, enrolment: Enrolment, step: WaitFor, event: Event
+    turn: Turn,
+    workflow: Workflow,
+    enrolment: Enrolment,
+    awaited: WaitFor | Exit,
+    event: Event,
 ) -> bool:
-    """True when this is the event that the enrolment waits for."""
-    if not step.pattern.matches(event.type):
+    """True when this is the event that the enrolment waits for, or that ends it."""
+    if awaited.pattern is None or not awaited.pattern.matches(event.type):
         return False
+    if not awaited.match and awaited.when is None:
+        return True
     at = event.occurred_at
     names = enrolment_names(turn, workflow, enrolment, at, event=event)
     record = event_record(event)
-    for field, expression in step.match.items():
+    for field, expression in awaited.match.items():
         try:
             wanted = expression.evaluate(names)
         except EvaluationError as error:
@@ -86,7 +92,7 @@ def is_met(
             return False
         if field not in record or not _equal(record[field], wanted):
             return False
-    return holds(turn, step.when, names, at=at, workflow=workflow, enrolment=enrolment)
+    return holds(turn, awaited.when, names, at=at, workflow=workflow, enrolment=enrolment)
 
 
 def _equal(ours: object, wanted: object) -> bool:

@@ -13,6 +13,7 @@ from shopflow.domain.journal import EndReason, Kind
 from shopflow.domain.step import (
     ChangeConsent,
     Choose,
+    DrawCode,
     Emit,
     Repeat,
     Send,
@@ -24,7 +25,7 @@ from shopflow.domain.step import (
 )
 from shopflow.domain.step import End as EndStep
 from shopflow.domain.workflow import OnChange, Workflow
-from shopflow.engine import changes, waits
+from shopflow.engine import changes, coupons, news, waits
 from shopflow.engine.ending import end
 from shopflow.engine.moves import End, Go, Move, Stay
 from shopflow.engine.names import Names, enrolment_names, holds, note_failure, seen
@@ -60,7 +61,7 @@ def settle_version(turn: Turn, enrolment: Enrolment, at: datetime) -> Enrolment 
         if step not in workflow.steps:
             end(turn, workflow, enrolment, EndReason.RETIRED, at)
             return None
-    return turn.put(
+    upgraded = turn.put(
         enrolment,
         digest=workflow.digest,
         version=workflow.version,
@@ -68,6 +69,7 @@ def settle_version(turn: Turn, enrolment: Enrolment, at: datetime) -> Enrolment 
         results={renamed.get(name, name): result for name, result in enrolment.results.items()},
         visits={renamed.get(name, name): count for name, count in enrolment.visits.items()},
     )
+    return turn.put(upgraded, awaits=news.awaited(turn, workflow, upgraded))
 
 
 def start(turn: Turn, workflow: Workflow, enrolment: Enrolment) -> None:
@@ -133,7 +135,7 @@ def _settle(turn: Turn, workflow: Workflow, enrolment: Enrolment, move: Move) ->
     at = enrolment.cursor_at
     match move:
         case Stay(until=until):
-            turn.put(enrolment, due_at=until)
+            turn.put(enrolment, due_at=until, awaits=news.awaited(turn, workflow, enrolment))
         case End(outcome=outcome, by=by):
             end(turn, workflow, enrolment, outcome, at, by=by)
         case Go():
@@ -158,7 +160,12 @@ def _note(
     if not isinstance(move, Go) or not move.outcome:
         return enrolment
     if not (isinstance(step, Send) and move.outcome in _NOTED):
-        result = StepResult(outcome=move.outcome, at=enrolment.cursor_at)
+        result = StepResult(
+            outcome=move.outcome,
+            at=enrolment.cursor_at,
+            code=move.code.code if move.code else None,
+            expires_at=move.code.ends_at if move.code else None,
+        )
         enrolment = turn.put(enrolment, results={**enrolment.results, step.id: result})
     if not isinstance(step, Send):
         turn.journal(
@@ -174,10 +181,10 @@ def _note(
 
 
 def _count_visit(turn: Turn, enrolment: Enrolment, step: Step) -> Enrolment:
-    """Tell apart what is sent or emitted in each round of a repetition."""
+    """Tell apart what is sent, drawn or emitted in each round of a repetition."""
     if isinstance(step, Emit):
         visit = enrolment.visits.get(step.id, 0) + 1
-    elif isinstance(step, Send) and step.id in enrolment.results:
+    elif isinstance(step, Send | DrawCode) and step.id in enrolment.results:
         visit = enrolment.visits.get(step.id, 1) + 1
     else:
         return enrolment
@@ -212,14 +219,10 @@ def _do(turn: Turn, workflow: Workflow, enrolment: Enrolment, step: Step, names:
             return _split(turn, workflow, step)
         case Repeat():
             return _come_round(turn, workflow, enrolment, step, names)
-        case SetValues():
-            changes.set_values(turn, step, names)
-            return Go(step.next)
-        case ChangeConsent():
-            changes.change_consent(turn, workflow, enrolment, step, names)
-            return Go(step.next)
-        case Emit():
-            changes.emit(turn, enrolment, step, names)
+        case DrawCode():
+            return _draw(turn, enrolment, step)
+        case SetValues() | ChangeConsent() | Emit():
+            _change(turn, workflow, enrolment, step, names)
             return Go(step.next)
         case EndStep():
             return End(step.outcome, by=step.id)
@@ -227,6 +230,22 @@ def _do(turn: Turn, workflow: Workflow, enrolment: Enrolment, step: Step, names:
             return send(turn, workflow, enrolment, step)
         case _:
             assert_never(step)
+
+
+def _change(
+    turn: Turn,
+    workflow: Workflow,
+    enrolment: Enrolment,
+    step: SetValues | ChangeConsent | Emit,
+    names: Names,
+) -> None:
+    match step:
+        case SetValues():
+            changes.set_values(turn, step, names)
+        case ChangeConsent():
+            changes.change_consent(turn, workflow, enrolment, step, names)
+        case Emit():
+            changes.emit(turn, enrolment, step, names)
 
 
 def _choose(
@@ -256,6 +275,16 @@ def _split(turn: Turn, workflow: Workflow, step: Split) -> Move:
             return Go(branch.target, outcome=branch.name)
     last = step.branches[-1]
     return Go(last.target, outcome=last.name)
+
+
+def _draw(turn: Turn, enrolment: Enrolment, step: DrawCode) -> Move:
+    now = turn.clock(enrolment.cursor_at)
+    place = coupons.Place(enrolment.id, step.id, enrolment.visits.get(step.id, 1))
+    drawn = coupons.draw(turn, place, step.coupon, now)
+    told = {"coupon": step.coupon}
+    if isinstance(drawn, coupons.Refused):
+        return Go(step.otherwise, outcome=drawn.why, values=told)
+    return Go(step.next, outcome="drawn", values=told, code=drawn)
 
 
 def _come_round(

@@ -20,11 +20,9 @@ from shopflow.domain.ids import CustomerId, EnrolmentId, MessageId, StepId, Work
 from shopflow.domain.policy import MessageClass
 from shopflow.domain.ruleset import Ruleset
 from shopflow.domain.trait import Aggregate, Trait
-from shopflow.engine import Rulebook
-from shopflow.engine.names import customer_names, truth_of
+from shopflow.engine import Rulebook, segments
 from shopflow.engine.traits import EPOCH
 from shopflow.engine.turn import Turn
-from shopflow.errors import EvaluationError
 from shopflow.gitops.scenario import PastSend
 
 #: Consents that a test takes as given are older than whatever happens in it.
@@ -135,14 +133,6 @@ def _record(ruleset: Ruleset, name: str, send: PastSend) -> SentRecord:
 def _in_segments(rulebook: Rulebook, customer: Customer, at: datetime) -> Customer:
     """The customer, in the segments that they are in already, so that none of them is entered."""
     turn = Turn(rulebook, customer, at, Facts(event_clock=True))
-    names = customer_names(turn, at)
-    inside = set()
-    for segment in rulebook.watched_segments:
-        try:
-            if truth_of(segment.when, names):
-                inside.add(segment.name)
-        except EvaluationError:
-            # As in the engine: a condition that fails does not hold.
-            continue
-    turn.customer.segments = frozenset(inside)
+    turn.customer.segments = segments.members(turn, at)
+    turn.customer.begun = frozenset(rulebook.beginnings.segments.values())
     return turn.customer.freeze(None)

@@ -11,22 +11,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Protocol
 
 from shopflow.domain.customer import Customer
 from shopflow.domain.event import IDENTIFIED, DeliveryReport, Event, Facts, Outcome
 from shopflow.domain.ids import CustomerId, EventId
-from shopflow.domain.journal import Effect, JournalEntry, Kind, Queue, Requeue
+from shopflow.domain.journal import Effect, JournalEntry, Kind, Queue, Reason, Requeue
 from shopflow.domain.message import Message
 from shopflow.domain.ruleset import Ruleset
 from shopflow.domain.step import Split
 from shopflow.domain.workflow import Status, Workflow
 from shopflow.engine import Rulebook
-from shopflow.errors import TemplateError
+from shopflow.engine.news import JUST_BEFORE
+from shopflow.engine.outgoing import shown_now
+from shopflow.engine.shopper import shopper_of
+from shopflow.errors import TemplateError, TooFewProducts
+from shopflow.gitops.mocked_shelves import mocked_shelves
 from shopflow.gitops.people import make_customer
+from shopflow.gitops.pools import with_exhausted
 from shopflow.gitops.reasons import reasons_for_no
 from shopflow.gitops.scenario import Happening, Scenario
+from shopflow.gitops.sightings import Sightings, watched
 from shopflow.gitops.virtual import VirtualShop
+from shopflow.recommend import FixedShelves, Recommender
 
 #: Stands for the link of the way out when a message is rendered.
 WAY_OUT = "https://example.com/unsubscribe"
@@ -86,26 +94,40 @@ class Stage:
     """The rules under test; rehearses one scenario after the other."""
 
     def __init__(
-        self, ruleset: Ruleset, templates: Templates, shop: Mapping[str, object] | None = None
+        self,
+        ruleset: Ruleset,
+        templates: Templates,
+        shop: Mapping[str, object] | None = None,
+        sightings: Sightings | None = None,
     ) -> None:
         self.templates = templates
+        #: What is seen of the workflows, where somebody wants to know.
+        self.sightings = sightings
         #: What templates read as `shop`.
         self.shop = shop or {}
         self._ruleset = ruleset
-        self._rulebooks: dict[tuple[str, bool], Rulebook] = {}
+        self._rulebooks: dict[tuple[str, bool, frozenset[str]], Rulebook] = {}
 
     def rehearse(self, scenario: Scenario) -> Rehearsal:
         """What comes of the scenario."""
         holdout = bool(scenario.mocks.get("holdout"))
-        return _Performance(self, self._rulebook(scenario.workflow, holdout), scenario).run()
+        rulebook = self._rulebook(scenario.workflow, holdout, scenario.exhausted)
+        return _Performance(self, rulebook, scenario).run()
 
-    def _rulebook(self, workflow_id: str, holdout: bool) -> Rulebook:  # noqa: FBT001 - a key
-        key = (workflow_id, holdout)
+    def _rulebook(
+        self,
+        workflow_id: str,
+        holdout: bool,  # noqa: FBT001 - a key
+        exhausted: frozenset[str],
+    ) -> Rulebook:
+        key = (workflow_id, holdout, exhausted)
         if key not in self._rulebooks:
             workflow = self._ruleset.workflows[workflow_id]
             alone = replace(workflow, status=Status.LIVE, holdout=float(holdout))
+            if self.sightings is not None:
+                alone = watched(alone, self.sightings)
             ruleset = replace(self._ruleset, workflows={workflow_id: alone})
-            self._rulebooks[key] = Rulebook(ruleset)
+            self._rulebooks[key] = Rulebook(with_exhausted(ruleset, exhausted))
         return self._rulebooks[key]
 
 
@@ -124,6 +146,11 @@ class _Performance:
         self._variants: dict[str, str] = {}
         self._seen: set[tuple[date, str]] = set()
         self._now = min([scenario.start, *(each.at for each in scenario.past_events)])
+
+    @cached_property
+    def _shelves(self) -> FixedShelves:
+        mocks = self._scenario.mocks
+        return mocked_shelves(mocks.get("products", {}), mocks.get("recommendations", {}))
 
     def run(self) -> Rehearsal:
         """The scenario from its past to its end."""
@@ -149,12 +176,13 @@ class _Performance:
             sends = scenario.past_sends if name == scenario.customer else ()
             customer = make_customer(self._rulebook, name, told, self._now, sends)
             self._shop.customers[customer.id] = customer
-        if self._rulebook.has_calendar:
-            for name in list(self._shop.customers):
-                # What starts by the calendar is watched for from the beginning.
-                customer = self._shop.customers[name]
-                self._shop.customers[name] = replace(
-                    customer, calendar_at=self._now, next_due_at=self._now
+        if self._rulebook.looks_at_everybody:
+            # What starts for everybody is watched for from the beginning, its instant included.
+            since = self._now - JUST_BEFORE
+            self._shop.watch(since)
+            for key, customer in self._shop.customers.items():
+                self._shop.customers[key] = replace(
+                    customer, calendar_at=since, next_due_at=self._now
                 )
 
     def _run_to(self, moment: datetime, *, inclusive: bool = False) -> None:
@@ -166,16 +194,21 @@ class _Performance:
             self._shop.tick(due)
 
     def _run_out(self) -> None:
+        if self._rulebook.beginnings.concern_all:
+            self._run_to(self._scenario.start, inclusive=True)
         while (due := self._shop.next_due(timers_only=True)) is not None:
             self._shop.tick(due, timers_only=True)
 
     def _give(self, happening: Happening, default_id: str) -> None:
         event = self._event(happening, default_id)
         key = (event.occurred_at.date(), event.id)
-        concerned = event.concerns
-        if key in self._seen or concerned is None:
+        if key in self._seen:
             return
         self._seen.add(key)
+        concerned = event.concerns
+        if concerned is None:
+            self._shop.hear(event)
+            return
         before = self._shop.customers.get(concerned)
         self._shop.give(concerned, event)
         if event.occurred_at >= self._scenario.start:
@@ -190,7 +223,8 @@ class _Performance:
         if happening.type == IDENTIFIED:
             visitor = visitor or happening.data.get("anonymous_id")
             customer = customer or happening.data.get("customer_id")
-        if customer is None and (visitor is None or happening.type == IDENTIFIED):
+        is_nobodys = happening.type in self._rulebook.ruleset.subject_events
+        if customer is None and not is_nobodys and not (visitor and happening.type != IDENTIFIED):
             customer = self._scenario.customer
         return Event(
             id=EventId(happening.id or default_id),
@@ -215,12 +249,15 @@ class _Performance:
         reason = self._failure(message)
         if reason is not None:
             # The deliverer's word comes at once: how long it tries is not a rule's business.
+            outcome = Outcome.DROPPED if reason == Reason.GUARD else Outcome.FAILED
             word = DeliveryReport(
-                message=message, outcome=Outcome.FAILED, at=message.decided_at, reason=reason
+                message=message, outcome=outcome, at=message.decided_at, reason=reason
             )
             self._shop.give(message.customer_id, word)
             return
         if message.decided_at >= self._scenario.start:
+            if self._stage.sightings is not None:
+                self._stage.sightings.left(message)
             self._result.happened.append(
                 Happened(at=message.decided_at, what=What.SEND, fields=self._fields_of(message))
             )
@@ -231,16 +268,33 @@ class _Performance:
         if mock is not None and (mock.times is None or self._failures[mock.channel] < mock.times):
             self._failures[mock.channel] += 1
             return mock.reason
-        values = {**message.variables, "shop": self._stage.shop, "unsubscribe_url": WAY_OUT}
+        values = {
+            **(shown_now(message, self._shop.products) or message.variables),
+            "shop": self._stage.shop,
+            "unsubscribe_url": WAY_OUT,
+            "recommend": self._recommender(message),
+        }
+        if not message.template:
+            # A ticket or a webhook is its values.
+            return None
         try:
             parts = self._stage.templates.render(
                 message.template, message.channel, message.locale, values
             )
+        except TooFewProducts:
+            return Reason.GUARD
         except TemplateError as e:
             self._result.notes.append(f"{self._scenario.clock_of(message.decided_at)} {e}")
             return _TEMPLATE
         self._result.rendered.append((message.step, parts))
         return None
+
+    def _recommender(self, message: Message) -> Recommender:
+        customer = self._shop.customers[message.customer_id]
+        return Recommender(
+            self._shelves,
+            lambda: shopper_of(self._rulebook.ruleset, customer, message.decided_at),
+        )
 
     def _fields_of(self, message: Message) -> dict[str, object]:
         return {
@@ -272,6 +326,8 @@ class _Performance:
                 self._happened(entry, What.END, **outcome)
             case Kind.STEP:
                 step = self._workflow.steps.get(entry.step) if entry.step else None
+                if self._stage.sightings is not None:
+                    self._stage.sightings.take(entry, step)
                 if isinstance(step, Split) and entry.enrolment_id:
                     self._variants[entry.enrolment_id] = entry.reason
             case Kind.ERROR:

@@ -6,15 +6,19 @@ import json
 from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as ET
 
+from shopflow.gitops.coverage import Coverage, floor
+from shopflow.gitops.coverage_report import coverage_json, coverage_text
 from shopflow.gitops.expecting import Result, Row
 from shopflow.gitops.scenario import Scenario
 
 _NOTHING = "."
 
 
-def as_text(results: Sequence[Result]) -> str:
-    """Each failure with its two timelines, and one line of summary."""
+def as_text(results: Sequence[Result], coverage: Coverage | None = None) -> str:
+    """Each failure with its two timelines, what the tests show, and one line of summary."""
     blocks = ["\n".join(_failure(result)) for result in results if not result.passed]
+    if coverage is not None:
+        blocks.append(coverage_text(coverage))
     return "\n\n".join([*blocks, summary(results)])
 
 
@@ -25,7 +29,7 @@ def summary(results: Sequence[Result]) -> str:
     return f"{failed} failed, {passed} passed" if failed else f"{passed} passed"
 
 
-def as_json(results: Sequence[Result]) -> str:
+def as_json(results: Sequence[Result], coverage: Coverage | None = None) -> str:
     """The results for programs."""
     failed = sum(not result.passed for result in results)
     tests = [
@@ -50,13 +54,19 @@ def as_json(results: Sequence[Result]) -> str:
         }
         for result in results
     ]
-    counts = {"passed": len(results) - failed, "failed": failed}
-    return json.dumps({**counts, "tests": tests}, indent=2, ensure_ascii=False)
+    told: dict[str, object] = {"passed": len(results) - failed, "failed": failed, "tests": tests}
+    if coverage is not None:
+        told["coverage"] = coverage_json(coverage)
+    return json.dumps(told, indent=2, ensure_ascii=False)
 
 
-def as_junit(results: Sequence[Result]) -> str:
-    """The results for CI servers, a suite for each file."""
+def as_junit(results: Sequence[Result], coverage: Coverage | None = None) -> str:
+    """The results for CI servers, a suite for each file; coverage is a property of the whole."""
     root = ET.Element("testsuites", name="shopflow test")
+    if coverage is not None:
+        properties = ET.SubElement(root, "properties")
+        percent = str(floor(coverage.share.percent))
+        ET.SubElement(properties, "property", name="coverage", value=percent)
     for path in dict.fromkeys(result.scenario.location.path for result in results):
         of_file = [result for result in results if result.scenario.location.path == path]
         failures = str(sum(not result.passed for result in of_file))

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from shopflow.domain.recommendation import Strategy
 from shopflow.domain.ruleset import Ruleset
 from shopflow.errors import FailureReason, RulesInvalid
 from shopflow.lang.calendars import zone as zone_of
@@ -25,7 +26,7 @@ from shopflow.problem import Location, Problem
 #: The name of a customer that is written into the test itself.
 UNNAMED = "customer"
 #: What a test may say that the world does.
-MOCKS = ("channels", "products", "holdout")
+MOCKS = ("channels", "coupons", "products", "recommendations", "holdout")
 
 Json = Mapping[str, Any]
 
@@ -81,6 +82,8 @@ class Scenario:
     mocks: Json = field(default_factory=dict)
     #: Channel -> how it fails.
     channel_mocks: Mapping[str, ChannelMock] = field(default_factory=dict)
+    #: Coupons that have no code left.
+    exhausted: frozenset[str] = frozenset()
     #: How far the clock runs; None: until nothing is left to do.
     until: datetime | None = None
     expect: Json
@@ -158,6 +161,8 @@ class _Reader:
         history = test.get("history", {})
         until = test.get("until")
         mocks = test.get("mocks", {})
+        for strategy, told in mocks.get("recommendations", {}).items():
+            _check_recommendations(strategy, told)
         for event in (*test.get("events", ()), *history.get("events", ())):
             if isinstance(event.get("data"), str):
                 _known("fixture", event["data"], fixtures)
@@ -180,6 +185,9 @@ class _Reader:
                 channel: self._channel_mock(channel, told)
                 for channel, told in mocks.get("channels", {}).items()
             },
+            exhausted=frozenset(
+                self._exhausted(coupon, told) for coupon, told in mocks.get("coupons", {}).items()
+            ),
             until=None if until is None else start + length_of(until),
             expect={**test["expect"], **row.get("expect", {})},
         )
@@ -205,6 +213,11 @@ class _Reader:
         reason = _known("failure", str(given.get("fail", "")), list(FailureReason))
         return ChannelMock(channel=channel, reason=reason, times=given.get("times"))
 
+    def _exhausted(self, coupon: str, told: Any) -> str:
+        """The one thing that may be said of a coupon: `exhausted`."""
+        _known("state of a coupon", str(told), ("exhausted",))
+        return _known("coupon", coupon, self._ruleset.coupons)
+
     def _past_send(self, send: Json, start: datetime) -> PastSend:
         for key in send:
             _known("key of a past send", key, ("at", "channel", "purpose", "workflow"))
@@ -219,6 +232,14 @@ class _Reader:
             if "workflow" in send
             else "",
         )
+
+
+def _check_recommendations(strategy: str, told: object) -> None:
+    _known("strategy", strategy, list(Strategy))
+    lists = told.values() if isinstance(told, dict) else [told]
+    if not all(isinstance(skus, list) for skus in lists):
+        hint = f"write {strategy}: [A1, B2], or {strategy}: {{A1: [B2]}} with what it is about"
+        raise _Missing(f"the recommendations of {strategy} are no lists of skus", hint)
 
 
 class _Missing(Exception):  # noqa: N818 - never leaves this module

@@ -7,14 +7,21 @@ made of the effects is left to who listens.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from shopflow.domain.customer import Customer
-from shopflow.domain.event import Facts, Input, Tick, time_of
+from shopflow.domain.event import Event, Facts, Input, Tick, time_of
 from shopflow.domain.ids import CustomerId
 from shopflow.domain.journal import Effect, Tell
+from shopflow.domain.product import Product, after, is_about_product
 from shopflow.engine import Rulebook, decide
+from shopflow.engine.calendar import next_sweep
+from shopflow.engine.news import JUST_BEFORE, keys_of
+from shopflow.engine.subjects import rows_of
+from shopflow.gitops.pools import EndlessPools
+from shopflow.gitops.waiting import Waiting
 
 #: Inputs that one input may lead to, all customers together; more is a loop of rules.
 MAX_TOLD = 1000
@@ -32,6 +39,49 @@ class VirtualShop:
         self.customers: dict[CustomerId, Customer] = {}
         self._facts = facts
         self._listener = listener
+        self._pools = EndlessPools(rulebook.ruleset)
+        self._waiting = Waiting()
+        #: When it all began, and up to when everybody has been looked at.
+        self._began: datetime | None = None
+        self._swept: datetime | None = None
+
+    def watch(self, since: datetime) -> None:
+        """What starts for everybody is watched for from this instant on."""
+        self._began = since
+
+    def hear(self, event: Event) -> None:
+        """An event about no customer reaches everybody who waits for it, the longest first.
+
+        Whoever is in an audience hears of it at the next input or tick.
+
+        Raises:
+            RuntimeError: The rules run in a circle.
+        """
+        is_of_product = is_about_product(event.type)
+        if is_of_product or keys_of(self.rulebook, event):
+            self.tick(event.occurred_at - JUST_BEFORE)
+            if is_of_product:
+                self._learn(event)
+            for customer_id, news in self._waiting.told(self.rulebook, event):
+                self.give(customer_id, news)
+        if self.rulebook.has_audience(event):
+            occasions = sorted((*self._facts.occasions, event), key=time_of)
+            self._facts = replace(self._facts, occasions=tuple(occasions))
+        for row in rows_of(self.rulebook, event, self._facts):
+            self.give(row, event)
+
+    def products(self, skus: Collection[str]) -> dict[str, Product]:
+        """What is known of these products by now."""
+        known = self._facts.products
+        return {sku: known[sku] for sku in skus if sku in known}
+
+    def _learn(self, event: Event) -> None:
+        """What the event says of a product counts for every decision after it."""
+        sku = str(event.data.get("sku"))
+        known = self._facts.products
+        product = after(event.type, event.data, known.get(sku))
+        if product is not None:
+            self._facts = replace(self._facts, products={**known, sku: product})
 
     def give(self, customer_id: CustomerId, given: Input) -> None:
         """The input is decided, and at once everything that it tells other customers.
@@ -39,6 +89,9 @@ class VirtualShop:
         Raises:
             RuntimeError: The rules run in a circle; nothing has changed.
         """
+        if self._swept is None:
+            at = time_of(given) - JUST_BEFORE
+            self._began = min(at, self._began or at)
         changed: dict[CustomerId, Customer] = {}
         effects: list[Effect] = []
         told: deque[tuple[CustomerId, Input]] = deque([(customer_id, given)])
@@ -48,7 +101,9 @@ class VirtualShop:
             to, what = told.popleft()
             before = changed.get(to) or self.customers.get(to) or Customer(id=to)
             at = time_of(what)
-            decision = decide(self.rulebook, before, what, at=at, clock=at, facts=self._facts)
+            facts = self._pools.facts(self._facts)
+            decision = decide(self.rulebook, before, what, at=at, clock=at, facts=facts)
+            self._pools.take(decision.effects)
             changed[to] = decision.customer
             for effect in decision.effects:
                 if isinstance(effect, Tell):
@@ -57,6 +112,8 @@ class VirtualShop:
                     effects.append(effect)
         else:
             raise RuntimeError(f"one input led to more than {MAX_TOLD} others")
+        for one in changed.values():
+            self._waiting.change(self.customers.get(one.id), one)
         self.customers.update(changed)
         for effect in effects:
             self._listener(effect)
@@ -67,6 +124,12 @@ class VirtualShop:
         Raises:
             RuntimeError: A timer is due again at once.
         """
+        swept = None if timers_only else self._next_sweep()
+        if swept is not None and swept <= until:
+            self._swept = until
+            for customer_id in sorted(self.customers):
+                if self.customers[customer_id].calendar_at is not None:
+                    self.give(customer_id, Tick(at=until))
         while due := self._due(until, timers_only=timers_only):
             for customer_id in due:
                 self.give(customer_id, Tick(at=until, timers_only=timers_only))
@@ -76,7 +139,9 @@ class VirtualShop:
 
     def next_due(self, *, timers_only: bool = False) -> datetime | None:
         """The earliest instant at which something happens by itself."""
-        due = (_due_at(one, timers_only=timers_only) for one in self.customers.values())
+        due = [_due_at(one, timers_only=timers_only) for one in self.customers.values()]
+        if not timers_only:
+            due.append(self._next_sweep())
         return min((at for at in due if at is not None), default=None)
 
     def drain(self) -> None:
@@ -86,6 +151,10 @@ class VirtualShop:
             for customer_id in waiting:
                 while (timer := next_timer(self.customers[customer_id])) is not None:
                     self.give(customer_id, Tick(at=timer, timers_only=True))
+
+    def _next_sweep(self) -> datetime | None:
+        after = self._swept or self._began
+        return None if after is None else next_sweep(self.rulebook, self._facts, after)
 
     def _due(self, until: datetime, *, timers_only: bool) -> list[CustomerId]:
         """Whose timer comes by then, the earliest first."""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from shopflow.domain.policy import FrequencyCap, Purpose, QuietWindow
+from shopflow.domain.coupon import Coupon
+from shopflow.domain.policy import FrequencyCap, Purpose, QuietWindow, Retention
 from shopflow.domain.ruleset import ChannelFacts, Ruleset
 from shopflow.domain.workflow import Workflow
 from shopflow.lang.cel import DYN
 from shopflow.lang.compiler.context import Context, InstalledChannel
+from shopflow.lang.compiler.coupons import compile_coupon
 from shopflow.lang.compiler.event_types import EventTypes
 from shopflow.lang.compiler.policies import compile_caps, compile_purposes, compile_quiet_hours
 from shopflow.lang.compiler.profile import compile_profile, compile_segments
+from shopflow.lang.compiler.retention import compile_retention
 from shopflow.lang.compiler.source import Source, Use
 from shopflow.lang.compiler.workflow import CompiledWorkflow, compile_document
 from shopflow.lang.digest import ruleset_digest
@@ -53,8 +56,12 @@ def build(
     ]
     for each in compiled:
         maker.problems += each.problems
-    caps, windows = maker.caps(context), maker.windows(context)
-    ruleset = _ruleset(context, project, _by_id(compiled), caps, windows)
+    ruleset = _ruleset(
+        context,
+        project,
+        _by_id(compiled),
+        _Around(maker.caps(context), maker.windows(context), maker.coupons(), maker.retention()),
+    )
     return Build(
         repository=repository,
         context=context,
@@ -63,6 +70,22 @@ def build(
         uses=maker.uses,
         problems=maker.problems,
     )
+
+
+class _Around(NamedTuple):
+    """What stands around the workflows."""
+
+    caps: tuple[FrequencyCap, ...]
+    windows: tuple[QuietWindow, ...]
+    coupons: Mapping[str, Coupon]
+    retention: Retention
+
+
+def context_of(
+    repository: Repository, project: Project, channels: Mapping[str, InstalledChannel]
+) -> Context:
+    """What the workflows of a repository are compiled against."""
+    return _Maker(repository).context(project, channels)
 
 
 class _Maker:
@@ -124,6 +147,19 @@ class _Maker:
         self._close(source)
         return found
 
+    def retention(self) -> Retention:
+        source, root = self._opened("Retention")
+        if source is None or root is None:
+            return Retention()
+        found = compile_retention(source, root)
+        self._close(source)
+        return found
+
+    def coupons(self) -> dict[str, Coupon]:
+        files = self.repository.of_kind("Coupon")
+        found = [compile_coupon(file.root) for file in files if file.root is not None]
+        return {coupon.id: coupon for coupon in sorted(found, key=lambda each: each.id)}
+
     def _opened(self, kind: str) -> tuple[Source | None, Node | None]:
         file = self.repository.single(kind)
         if file is None or file.root is None:
@@ -152,14 +188,15 @@ def _ruleset(
     context: Context,
     project: Project,
     workflows: Mapping[str, Workflow],
-    caps: tuple[FrequencyCap, ...],
-    windows: tuple[QuietWindow, ...],
+    around: _Around,
 ) -> Ruleset:
     ruleset = Ruleset(
         workflows=workflows,
         purposes=context.purposes or {},
-        caps=caps,
-        quiet_windows=windows,
+        caps=around.caps,
+        quiet_windows=around.windows,
+        coupons=around.coupons,
+        retention=around.retention,
         attributes=context.attributes,
         traits=context.traits,
         segments=context.segments,
@@ -168,6 +205,11 @@ def _ruleset(
             for name, channel in context.channels.items()
             if channel.configured
         },
+        subject_events=frozenset(
+            name
+            for name, schema in context.catalogue.schemas.items()
+            if schema.get("x-about") == "subject"
+        ),
         timezone=project.timezone,
         locale=project.locale,
         currency=project.currency,

@@ -19,7 +19,7 @@ from shopflow.domain.ruleset import Ruleset
 from shopflow.domain.workflow import Workflow
 
 DIGITS = 32
-_NOT_IDENTITY = frozenset({"digest", "title", "owner", "version", "status"})
+_NOT_IDENTITY = frozenset({"digest", "title", "owner", "version", "status", "max_per_hour"})
 _TOKENS = re.compile(
     r"""(?P<text>[rRbB]{0,2}(?:\"\"\".*?\"\"\"|'''.*?'''|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'))"""
     r"""|(?P<comment>//[^\n]*)|(?P<space>\s+)|(?P<word>\w+)|(?P<sign>.)""",

@@ -30,6 +30,7 @@ PROJECT_FILE = "shopflow.yaml"
 RULES = "rules"
 TEMPLATES = f"{RULES}/templates"
 EVENTS = f"{RULES}/events"
+WORKFLOWS = f"{RULES}/workflows"
 #: Files of one of a kind.
 SINGLE = {
     f"{RULES}/traits.yaml": "Traits",
@@ -37,10 +38,11 @@ SINGLE = {
     f"{RULES}/policies/consent.yaml": "ConsentPolicy",
     f"{RULES}/policies/caps.yaml": "FrequencyCaps",
     f"{RULES}/policies/quiet-hours.yaml": "QuietHours",
+    f"{RULES}/policies/retention.yaml": "Retention",
 }
 #: Folders of many of a kind.
 FOLDERS = {
-    f"{RULES}/workflows/": "Workflow",
+    f"{WORKFLOWS}/": "Workflow",
     f"{RULES}/tests/": "WorkflowTest",
     f"{RULES}/coupons/": "Coupon",
 }
@@ -84,10 +86,14 @@ class Repository:
         return next(iter(self.of_kind(kind)), None)
 
 
-def read_repository(root: Path, *, tests: bool = True) -> Repository:
-    """Every file of rules under the root, without the project's settings and the templates."""
+def read_repository(root: Path, *, tests: bool = True, workflows: bool = True) -> Repository:
+    """Every file of rules under the root, without the project's settings and the templates.
+
+    Without workflows, only the files that there is one of.
+    """
     repository = Repository(root)
-    for path in _yaml_files(root / RULES):
+    files = _yaml_files(root / RULES) if workflows else _single_files(root)
+    for path in files:
         name = path.relative_to(root).as_posix()
         kind = _kind_of_place(name)
         if kind is None:
@@ -137,6 +143,12 @@ def _yaml_files(folder: Path) -> Iterator[Path]:
         parts = path.relative_to(folder).parts
         hidden = any(part.startswith(".") for part in parts)
         if path.suffix in _YAML and not hidden and parts[0] != "templates" and path.is_file():
+            yield path
+
+
+def _single_files(root: Path) -> Iterator[Path]:
+    for name in SINGLE:
+        if (path := root / name).is_file():
             yield path
 
 

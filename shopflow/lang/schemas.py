@@ -29,6 +29,7 @@ KINDS: Mapping[str, str] = {
     "ConsentPolicy": "consent-policy",
     "FrequencyCaps": "frequency-caps",
     "QuietHours": "quiet-hours",
+    "Retention": "retention",
     "Coupon": "coupon",
 }
 EVENT_SUFFIX = ".schema.json"

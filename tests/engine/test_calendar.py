@@ -1,5 +1,6 @@
 """What starts by the calendar."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, time
 
 import pytest
@@ -10,6 +11,7 @@ from shopflow.domain.journal import JournalEntry, Kind, Queue
 from shopflow.domain.trait import Aggregate, Segment, Trait, TraitType
 from shopflow.domain.trigger import DateTrigger, ScheduleTrigger, SegmentTrigger
 from shopflow.domain.workflow import Reentry
+from shopflow.engine.calendar import is_concerned, next_sweep
 
 
 class Daily:
@@ -124,10 +126,33 @@ def test_an_occurrence_that_is_noticed_a_day_late_is_let_go():
     assert [e.reason for e in life.of(JournalEntry) if e.kind is Kind.REFUSED] == ["stale"]
 
 
-def test_next_due_is_never_later_than_the_next_start():
+def test_what_starts_for_everybody_makes_nobody_due_and_is_the_next_sweep():
     life = Life(scheduled())
     life.tick(0 * HOUR)
-    assert life.customer.next_due_at == utc("2026-03-03T12:00")
+    assert life.customer.next_due_at is None
+    assert next_sweep(life.rulebook, life.facts, T0) == utc("2026-03-03T12:00")
+    assert next_sweep(life.rulebook, life.facts, T0 + DAY) == utc("2026-03-04T12:00")
+
+
+@pytest.mark.parametrize(
+    ("until", "late", "swept", "expected"),
+    [
+        (2 * HOUR, 0, None, True),
+        (1 * HOUR, 0, None, False),
+        (2 * HOUR, 30, None, False),
+        (4 * HOUR, 0, 3 * HOUR, False),
+    ],
+    ids=["due", "not yet", "too late", "taken care of"],
+)
+def test_a_sweep_finds_whoever_has_something_to_start(until, late, swept, expected):
+    life = Life(scheduled(audience=cel("customer.country == 'FR'")))
+    life.event("customer.updated", country="FR")
+    facts = Facts(swept_to=None if swept is None else T0 + swept)
+    at = T0 + until
+    clock = at + late * HOUR
+    assert is_concerned(life.rulebook, life.customer, at, clock=clock, facts=facts) is expected
+    elsewhere = replace(life.customer, attributes={"country": "BE"})
+    assert not is_concerned(life.rulebook, elsewhere, at, clock=clock, facts=facts)
 
 
 def test_a_drain_runs_timers_and_starts_nothing_new():

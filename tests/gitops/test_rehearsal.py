@@ -156,6 +156,28 @@ def test_a_segment_that_a_customer_is_in_is_not_entered(problems):
     assert problems({**known, "expect": {"entered": 0}}, **more) == []
 
 
+def test_who_is_in_a_segment_before_the_scenario_starts_where_the_rule_asks(problems):
+    segments = {
+        "apiVersion": "shopflow/v1",
+        "kind": "Segments",
+        "segments": {"buyer": {"when": "customer.orders_count >= 1"}},
+    }
+    workflow = {
+        "trigger": {"segment": "buyer", "backfill": True},
+        "steps": [{"id": "only", "end": "yes"}],
+        "exit_on": [],
+    }
+    more = {"workflow": workflow, "rules/segments.yaml": segments}
+    known = {"customer": {"traits": {"orders_count": 1}}}
+    once = {"entered": 1, "end": {"at": "0s", "outcome": "yes"}}
+    assert problems({**known, "events": [at("0s", ORDER)], "expect": once}, **more) == []
+    assert problems({**known, "events": [at("1h", ORDER)], "expect": once}, **more) == []
+    assert problems({**known, "until": "1d", "expect": once}, **more) == []
+    stranger = {"events": [at("1h", ORDER)]}
+    later = {"entered": 1, "end": {"at": "1h", "outcome": "yes"}}
+    assert problems({**stranger, "expect": later}, **more) == []
+
+
 def test_a_date_of_the_customer_starts_its_workflow(problems):
     workflow = {
         "trigger": {"date": "customer.birthday", "every": "year", "at": "09:00"},

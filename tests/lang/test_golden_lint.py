@@ -30,6 +30,7 @@ PLACES = {
     "ConsentPolicy": "rules/policies/consent.yaml",
     "FrequencyCaps": "rules/policies/caps.yaml",
     "QuietHours": "rules/policies/quiet-hours.yaml",
+    "Retention": "rules/policies/retention.yaml",
     "Coupon": "rules/coupons/{name}.yaml",
 }
 

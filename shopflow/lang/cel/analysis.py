@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TypeGuard
 
 from shopflow.domain.expression import Atom, AtomOp
-from shopflow.lang.cel import ast
+from shopflow.lang.cel import ast, functions
 from shopflow.lang.cel.ast import Macro
 from shopflow.lang.cel.values import Uint
 
@@ -44,7 +44,8 @@ def _reads(node: ast.Node) -> Iterator[tuple[str, ...]]:
 def is_constant(tree: ast.Node) -> bool:
     """Whether no binding can change its value."""
     return not any(
-        isinstance(node, ast.Global) or (isinstance(node, ast.Call) and node.function == "in_stock")
+        isinstance(node, ast.Global)
+        or (isinstance(node, ast.Call) and node.function in functions.OF_CATALOGUE)
         for node in walk(tree)
     )
 

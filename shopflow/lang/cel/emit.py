@@ -188,9 +188,11 @@ class ExactEmitter:
         """A function called alone or on a target."""
         operands = node.args if node.target is None else (node.target, *node.args)
         args = ", ".join(self.emit(operand).text for operand in operands)
-        if node.function == "in_stock" and node.target is None and len(node.args) == 1:
-            return Code(f"in_stock({args}, b.get('__products__'))", Kind.BOOL)
         on_target = node.target is not None
+        if node.function in functions.OF_CATALOGUE and not on_target:
+            shape = signature(node.function, on_target=False)
+            if shape is not None and shape.counts(len(operands)):
+                return Code(f"{node.function}({args}, b.get('__products__'))", Kind.BOOL)
         function = functions.find(node.function, on_target=on_target)
         known = signature(node.function, on_target=on_target)
         if function is None or known is None or not known.counts(len(operands)):

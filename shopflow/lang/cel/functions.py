@@ -236,14 +236,38 @@ hours = _span("hours")
 def in_stock(items: object, products: object) -> bool:
     """Whether every item (a sku, or a map with one) is in stock; what is not known is."""
     known = products if isinstance(products, Mapping) else {}
-    for item in items if isinstance(items, list) else [items]:
-        sku = item["sku"] if isinstance(item, dict) else item
-        if not isinstance(sku, str):
-            raise no_overload("in_stock", sku)
+    for sku in _skus("in_stock", items):
         product = known.get(sku)
         if product is not None and product.get("in_stock", True) is False:
             return False
     return True
+
+
+def compatible(items: object, others: object, products: object) -> bool:
+    """Whether the catalogue says of one of the items that it fits one of the others, or they it."""
+    known = products if isinstance(products, Mapping) else {}
+    ours, theirs = set(_skus("compatible", items)), set(_skus("compatible", others))
+    return any(
+        not there.isdisjoint(known[sku].get("compatible_with") or ())
+        for here, there in ((ours, theirs), (theirs, ours))
+        for sku in here
+        if sku in known
+    )
+
+
+#: Functions that look at the catalogue, which is their last argument.
+OF_CATALOGUE: Mapping[str, Callable[..., bool]] = {"in_stock": in_stock, "compatible": compatible}
+
+
+def _skus(function: str, items: object) -> list[str]:
+    """The skus of an item (a sku, or a map with one) or of a list of them."""
+    skus = []
+    for item in items if isinstance(items, list) else [items]:
+        sku = item["sku"] if isinstance(item, dict) else item
+        if not isinstance(sku, str):
+            raise no_overload(function, sku)
+        skus.append(sku)
+    return skus
 
 
 _DIRECT: dict[str, Callable[..., object]] = {

@@ -37,10 +37,40 @@ class Program:
         self.reads: frozenset[tuple[str, ...]] = analysis.reads(tree)
         self.atoms: tuple[Atom, ...] = analysis.atoms(tree)
         self.is_constant = analysis.is_constant(tree)
-        self._iterations = limits.iterations
+        self._limits = limits
         self._absorbs = analysis.absorbs(tree)
-        repeated = analysis.repeated_variables(tree)
-        self._fast = FastEmitter(limits.iterations, repeated).function(tree)
+        # What cannot be turned into Python is to be known now.
+        _ = self._fast
+
+    @classmethod
+    def kept(
+        cls,
+        source: str,
+        *,
+        reads: frozenset[tuple[str, ...]],
+        atoms: tuple[Atom, ...],
+        facts: tuple[bool, bool],
+    ) -> Program:
+        """The program of a condition that was compiled before, by what was found out then.
+
+        It is parsed and turned into Python when it is first asked.
+        """
+        made = cls.__new__(cls)
+        is_constant, absorbs = facts
+        vars(made).update(
+            source=source,
+            reads=reads,
+            atoms=atoms,
+            is_constant=is_constant,
+            _absorbs=absorbs,
+            _limits=DEFAULT_LIMITS,
+        )
+        return made
+
+    @property
+    def facts(self) -> tuple[bool, bool]:
+        """Whether it reads no variable, and whether an error in it may be absorbed."""
+        return self.is_constant, self._absorbs
 
     def __repr__(self) -> str:
         return f"Program({self.source!r})"
@@ -59,9 +89,20 @@ class Program:
             _raise(error)
 
     @cached_property
+    def tree(self) -> ast.Node:
+        """What it was parsed to."""
+        return _tree(self.source, "", frozenset(), self._limits)
+
+    @cached_property
+    def _fast(self) -> Callable[[object], object]:
+        # Compiling it twice in a race does no harm.
+        repeated = analysis.repeated_variables(self.tree)
+        return FastEmitter(self._limits.iterations, repeated).function(self.tree)
+
+    @cached_property
     def _exact(self) -> Callable[[object], object]:
-        # Most conditions never need it; compiling it twice in a race does no harm.
-        return ExactEmitter(self._iterations).function(self.tree)
+        # Most conditions never need it.
+        return ExactEmitter(self._limits.iterations).function(self.tree)
 
     @cached_property
     def constant(self) -> object:
@@ -100,10 +141,14 @@ def compile_expression(
 
 @lru_cache(maxsize=16_384)
 def _compiled(source: str, container: str, variables: frozenset[str], limits: Limits) -> Program:
-    resolver = Resolver(source, container=container, variables=variables, limits=limits)
     try:
-        return Program(source, resolver.resolve(parse(source, limits)), limits)
+        return Program(source, _tree(source, container, variables, limits), limits)
     except (RecursionError, MemoryError, SyntaxError) as error:
         message = "this condition nests too deeply to be compiled"
         hint = "give parts of it a name under let, or make them segments"
         raise CompileError(message, length=len(source), hint=hint, code="SF116") from error
+
+
+def _tree(source: str, container: str, variables: frozenset[str], limits: Limits) -> ast.Node:
+    resolver = Resolver(source, container=container, variables=variables, limits=limits)
+    return resolver.resolve(parse(source, limits))

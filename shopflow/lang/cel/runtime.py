@@ -161,7 +161,7 @@ NAMESPACE: dict[str, object] = {
     "mapping": mapping,
     "unknown": unknown,
     "one": one,
-    "in_stock": functions.in_stock,
+    **functions.OF_CATALOGUE,
     "and_": absorbing_and,
     "or_": absorbing_or,
     "all_": absorbing_all,

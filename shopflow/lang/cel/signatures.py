@@ -80,6 +80,7 @@ _DIRECT = {
     "days": "number -> duration",
     "hours": "number -> duration",
     "in_stock": "list|string|map -> bool",
+    "compatible": "list|string|map, list|string|map -> bool",
 }
 _PART = "timestamp, string? -> int"
 _PART_OR_TOTAL = "timestamp|duration, string? -> int"

@@ -12,6 +12,7 @@ from shopflow.domain.ids import StepId
 from shopflow.domain.step import (
     ChangeConsent,
     Choose,
+    DrawCode,
     Emit,
     End,
     Repeat,
@@ -102,6 +103,9 @@ class _Longest:
                 return _either(self.from_step(target, until) for target in targets)
             case Split():
                 return _either(self.from_step(branch.target, until) for branch in step.branches)
+            case DrawCode():
+                ways = (step.next, step.otherwise)
+                return _either(self.from_step(target, until) for target in ways)
             case Repeat():
                 return self._repeat(step, until)
             case End() if step.only_if is None:

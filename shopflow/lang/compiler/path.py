@@ -18,6 +18,9 @@ class Passed:
     #: Step -> the event it met on every way here, or on some.
     met: Mapping[str, Type] = field(default_factory=dict)
     maybe_met: Mapping[str, Type] = field(default_factory=dict)
+    #: The steps that drew a code on every way here, or on some.
+    drawn: frozenset[str] = frozenset()
+    maybe_drawn: frozenset[str] = frozenset()
     #: Nobody comes further than this.
     ended: bool = False
 
@@ -31,6 +34,15 @@ class Passed:
             met={**self.met, **events},
             maybe_met={**self.maybe_met, **events},
         )
+
+    def drawing(self, step: str) -> Passed:
+        """One step further, with a code that it drew."""
+        after = self.after_step(step).maybe_drawing(step)
+        return replace(after, drawn=after.drawn | {step})
+
+    def maybe_drawing(self, step: str) -> Passed:
+        """The step may have drawn a code."""
+        return replace(self, maybe_drawn=self.maybe_drawn | {step})
 
     def ending(self) -> Passed:
         """Nobody comes further."""
@@ -55,6 +67,8 @@ class Passed:
             possible=possible,
             met={step: union(way.met[step] for way in open_ways) for step in everywhere},
             maybe_met=maybe,
+            drawn=frozenset.intersection(*(way.drawn for way in open_ways)),
+            maybe_drawn=frozenset().union(*(way.maybe_drawn for way in ways)),
         )
 
     def steps_type(self, all_events: Mapping[str, Type]) -> Type:
@@ -62,15 +76,18 @@ class Passed:
         fields = {}
         for step in self.possible:
             event = self.met.get(step) or self.maybe_met.get(step) or all_events.get(step)
-            fields[step] = _result_type(event, met=step in self.met)
+            fields[step] = self._result_type(step, event)
         return record(fields, required=self.certain)
 
-
-def _result_type(event: Type | None, *, met: bool) -> Type:
-    fields = {"outcome": STRING, "at": TIMESTAMP, "sent_at": TIMESTAMP, "channel": STRING}
-    required = {"outcome", "at"}
-    if event is not None:
-        fields["event"] = event
-        if met:
-            required.add("event")
-    return record(fields, required=required)
+    def _result_type(self, step: str, event: Type | None) -> Type:
+        fields = {"outcome": STRING, "at": TIMESTAMP, "sent_at": TIMESTAMP, "channel": STRING}
+        required = {"outcome", "at"}
+        if event is not None:
+            fields["event"] = event
+            if step in self.met:
+                required.add("event")
+        if step in self.maybe_drawn:
+            fields |= {"code": STRING, "expires_at": TIMESTAMP}
+            if step in self.drawn:
+                required.add("code")
+        return record(fields, required=required)

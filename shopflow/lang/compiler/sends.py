@@ -6,9 +6,11 @@ from datetime import timedelta
 
 from shopflow.domain.expression import Expression
 from shopflow.domain.ids import StepId
+from shopflow.domain.product import IfSoldOut
 from shopflow.domain.step import Send, SendMode
 from shopflow.lang.compiler.scope import Scope
 from shopflow.lang.compiler.setting import Setting
+from shopflow.lang.names import did_you_mean
 from shopflow.lang.tree import Kind, Node
 
 #: Longest lateness of a send when the rule says none.
@@ -52,6 +54,23 @@ def compile_send(
         template=node["template"].text,
         variables=setting.source.cel_map(node.get("with"), scope.for_message()),
         purpose=purpose,
+        coupon=node["coupon"].text if "coupon" in node else None,
+        promotes=_promotes(setting, node),
         max_lateness=setting.source.length(node.get("max_lateness"), default),
         skip_held=if_held is not None and if_held.text == "next",
     )
+
+
+def _promotes(setting: Setting, node: Node) -> dict[str, IfSoldOut]:
+    """What the step promotes, each a value under `with`."""
+    promotes, given = node.get("promotes"), node.get("with")
+    if promotes is None:
+        return {}
+    names = set() if given is None else set(given.entries)
+    for name, _ in promotes.pairs():
+        if name not in names:
+            hint = did_you_mean(name, names, label="values")
+            setting.source.report(
+                "SF328", promotes.key(name), f"there is no '{name}' under with", hint=hint
+            )
+    return {name: IfSoldOut(word.text) for name, word in promotes.pairs()}

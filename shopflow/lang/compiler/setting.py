@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from shopflow.domain.expression import Expression
 from shopflow.domain.policy import MessageClass, Purpose
 from shopflow.lang.cel.types import DYN, Type, list_of, record
 from shopflow.lang.compiler.context import Context, type_of_value
@@ -49,6 +50,14 @@ class Setting:
             names["gathered"] = list_of(self.trigger)
         return self.context.customer_scope(place).having(**names)
 
+    def match(self, node: Node | None, scope: Scope, event: Type) -> dict[str, Expression]:
+        """What fields of an event must equal; a field that it does not have is reported."""
+        found = dict(self.source.cel_map(node, scope))
+        for name in found:
+            if node is not None and event.fields and name not in event.fields:
+                self.unknown_field(node.key(name), name, event)
+        return found
+
     def step_scope(self, passed: Passed, place: str = "a step") -> Scope:
         """What a step's expressions may use, after these steps."""
         if self._latest is not None and self._latest[0] is passed and self._latest[1] == place:
@@ -85,14 +94,31 @@ class Setting:
 
     def check_channel(self, node: Node) -> None:
         """Reports a channel that is not installed, or that shopflow.yaml does not set up."""
+        self.check_channel_of(node, node.text)
+
+    def check_channel_of(self, node: Node, name: str) -> None:
+        """The same for a channel that the step does not name, because it always uses that one."""
         channels = self.context.channels
-        if node.text not in channels:
-            hint = did_you_mean(node.text, channels, label="installed")
-            self.source.report("SF313", node, f"no channel named '{node.text}'", hint=hint)
-        elif not channels[node.text].configured:
-            message = f"the channel '{node.text}' is not set up in shopflow.yaml"
-            hint = f"add `{node.text}` under channels"
+        if name not in channels:
+            hint = did_you_mean(name, channels, label="installed")
+            self.source.report("SF313", node, f"no channel named '{name}'", hint=hint)
+        elif not channels[name].configured:
+            message = f"the channel '{name}' is not set up in shopflow.yaml"
+            hint = f"add `{name}` under channels"
             self.source.report("SF313", node, message, hint=hint)
+
+    def internal_purpose(self, node: Node) -> str:
+        """A purpose of class internal; reports that there is none."""
+        purposes = self.context.purposes
+        found = [
+            name
+            for name, purpose in sorted((purposes or {}).items())
+            if purpose.message_class is MessageClass.INTERNAL
+        ]
+        if purposes is not None and not found:
+            hint = "add `internal: {class: internal}` to policies/consent.yaml"
+            self.source.report("SF402", node, "no purpose has the class internal", hint=hint)
+        return found[0] if found else "internal"
 
     def check_policy_channel(self, node: Node) -> None:
         """Reports a channel of a policy that looks like a slip.

@@ -12,9 +12,12 @@ KINDS = (
     "choose",
     "split",
     "repeat",
+    "coupon",
     "set",
     "consent",
     "emit",
+    "ticket",
+    "webhook",
     "end",
 )
 
@@ -27,7 +30,7 @@ def kind_of(node: Node) -> str | None:
 def branches_of(node: Node) -> list[Node]:
     """The lists of steps inside a step, in the order of the file."""
     match kind_of(node):
-        case "wait_for":
+        case "wait_for" | "coupon":
             return [node[key] for key in ("then", "else") if key in node]
         case "choose":
             branches = node["choose"].items

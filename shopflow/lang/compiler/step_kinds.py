@@ -13,6 +13,7 @@ from shopflow.domain.step import (
     ChangeConsent,
     Choose,
     ConsentChange,
+    DrawCode,
     Emit,
     End,
     Repeat,
@@ -26,6 +27,7 @@ from shopflow.lang.compiler.event_types import union
 from shopflow.lang.compiler.path import Passed
 from shopflow.lang.compiler.sends import compile_send
 from shopflow.lang.compiler.setting import Setting
+from shopflow.lang.compiler.tools import compile_ticket, compile_webhook
 from shopflow.lang.compiler.typed import having, present
 from shopflow.lang.lengths import parse_time_of_day, weekdays
 from shopflow.lang.tree import Kind, Node
@@ -85,11 +87,7 @@ def _wait_for(compiler: Sequencer, common: Common) -> Compiled:
     scope = setting.step_scope(common.passed)
     pattern = source.pattern(node["wait_for"])
     event = setting.context.event_types.event(pattern)
-    match_node = node.get("match")
-    match = source.cel_map(match_node, scope)
-    for name in match:
-        if match_node is not None and event.fields and name not in event.fields:
-            setting.unknown_field(match_node.key(name), name, event)
+    match = setting.match(node.get("match"), scope, event)
     with_event = scope.having("a wait_for", event=event)
     when = source.optional_cel(node, "when", with_event.wanting("bool"))
     met = having(event, {*present(when, "event"), *((name,) for name in match)})
@@ -130,7 +128,22 @@ def _send(compiler: Sequencer, common: Common) -> Compiled:
         following=common.next,
         only_if=common.only_if,
     )
-    return step, common.passed.after_step(common.id)
+    after = common.passed.after_step(common.id)
+    return step, after if step.coupon is None else after.maybe_drawing(common.id)
+
+
+def _coupon(compiler: Sequencer, common: Common) -> Compiled:
+    otherwise, without = _branch(
+        compiler, common.node.get("else"), common, common.passed.after_step(common.id)
+    )
+    step = DrawCode(
+        id=common.id,
+        next=common.next,
+        only_if=common.only_if,
+        coupon=common.node["coupon"].text,
+        otherwise=otherwise,
+    )
+    return step, Passed.either([common.passed.drawing(common.id), without])
 
 
 def _choose(compiler: Sequencer, common: Common) -> Compiled:
@@ -261,6 +274,18 @@ def _emit(compiler: Sequencer, common: Common) -> Compiled:
     return step, common.passed.after_step(common.id)
 
 
+def _ticket(compiler: Sequencer, common: Common) -> Compiled:
+    scope = compiler.setting.step_scope(common.passed)
+    step = compile_ticket(compiler.setting, common, scope)
+    return step, common.passed.after_step(common.id)
+
+
+def _webhook(compiler: Sequencer, common: Common) -> Compiled:
+    scope = compiler.setting.step_scope(common.passed)
+    step = compile_webhook(compiler.setting, common, scope)
+    return step, common.passed.after_step(common.id)
+
+
 def _end(compiler: Sequencer, common: Common) -> Compiled:
     del compiler
     step = End(
@@ -279,9 +304,12 @@ COMPILERS: Mapping[str, Callable[[Sequencer, Common], Compiled]] = {
     "choose": _choose,
     "split": _split,
     "repeat": _repeat,
+    "coupon": _coupon,
     "set": _set,
     "consent": _consent,
     "emit": _emit,
+    "ticket": _ticket,
+    "webhook": _webhook,
     "end": _end,
 }
 

@@ -76,14 +76,15 @@ def _event(setting: Setting, node: Node) -> CompiledTrigger:
         message = "an event about no customer needs an audience, or `subject: true`"
         hint = "audience: a condition that says which customers it concerns"
         source.report("SF004", node["event"], message, hint=hint)
+    audience = source.optional_cel(node, "audience", each.scope.wanting("bool"))
     trigger = EventTrigger(
         pattern=pattern,
         when=when,
         each=each.expression,
-        audience=source.optional_cel(node, "audience", each.scope.wanting("bool")),
+        audience=audience,
         subject=is_subject,
     )
-    there = present(when, "event")
+    there = present(when, "event") | present(audience, "event")
     item = None if each.item is None else having(each.item, present(when, "item"))
     names = {"event": having(types.event(pattern), there)}
     if item is not None:
@@ -98,9 +99,16 @@ def _segment(setting: Setting, node: Node) -> CompiledTrigger:
         hint = did_you_mean(name.text, setting.context.segments, label="segments")
         source.report("SF102", name, f"no segment named '{name.text}'", hint=hint)
     scope = setting.trigger_scope(None)
+    enters = "on" not in node or node["on"].text == "enters"
+    asks = "backfill" in node and node["backfill"].data is True
+    if asks and not enters:
+        message = "only those in a segment can be there already: `on: leaves` has no backfill"
+        hint = "leave backfill away, or start on `enters`"
+        source.report("SF004", node["backfill"], message, hint=hint)
     trigger = SegmentTrigger(
         segment=name.text,
-        enters="on" not in node or node["on"].text == "enters",
+        enters=enters,
+        backfill=asks,
         when=source.optional_cel(node, "when", scope.wanting("bool")),
     )
     return CompiledTrigger(trigger, setting.context.event_types.trigger(None), None, scope)

@@ -29,6 +29,7 @@ from shopflow.lang.compiler.shape import every_step
 from shopflow.lang.compiler.source import Source, Use
 from shopflow.lang.compiler.steps import StepCompiler
 from shopflow.lang.compiler.triggers import CompiledTrigger, compile_trigger
+from shopflow.lang.compiler.typed import having
 from shopflow.lang.digest import workflow_digest
 from shopflow.lang.document import Document
 from shopflow.lang.lengths import parse_length
@@ -99,6 +100,7 @@ def _compile(source: Source, root: Node, context: Context) -> Workflow | None:
         priority=_whole(root.get("priority"), 50),
         tags=frozenset(item.text for item in root["tags"].items) if "tags" in root else frozenset(),
         holdout=_share(root.get("holdout")),
+        max_per_hour=_whole(root["max_per_hour"], 0) if "max_per_hour" in root else None,
         values=setting.values,
         let=let,
         key=source.optional_cel(trigger_node, "key", trigger.scope.wanting("key")),
@@ -174,14 +176,18 @@ def _exits(setting: Setting, node: Node | None, passed: Passed) -> tuple[Exit, .
     exits = []
     for item in node.items:
         scope = setting.step_scope(_anywhere(passed), "an exit").wanting("bool")
-        pattern = None
+        pattern, match = None, dict[str, Expression]()
         if "event" in item:
             pattern = setting.source.pattern(item["event"])
-            scope = scope.having(event=setting.context.event_types.event(pattern))
+            event = setting.context.event_types.event(pattern)
+            match = setting.match(item.get("match"), scope.wanting(""), event)
+            there = ((name,) for name in match)
+            scope = scope.having(event=having(event, there))
         exits.append(
             Exit(
                 id=item["id"].text,
                 pattern=pattern,
+                match=match,
                 when=setting.source.optional_cel(item, "when", scope),
                 outcome=item["outcome"].text if "outcome" in item else EXITED,
             )

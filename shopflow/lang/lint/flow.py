@@ -27,29 +27,46 @@ def parallel_is_bounded(subject: Subject) -> Iterator[Problem]:
             yield each.document.problem("SF206", node, message, hint=hint)
 
 
-def awaited_events_concern_customers(subject: Subject) -> Iterator[Problem]:
-    """What is waited for, watched or counted for a customer is an event about customers."""
+def awaited_events_come(subject: Subject) -> Iterator[Problem]:
+    """An event about no customer is waited for by what it must match, and counts for nobody."""
+    for document, watcher in _waiting(subject):
+        if "match" in watcher:
+            continue
+        for each in _about_no_customer(subject, watcher.get("wait_for") or watcher["event"]):
+            message = f"{each.text} is about no customer: it comes here by a match only"
+            hint = "say which one is meant, as in match: {sku: trigger.sku}"
+            yield document.problem("SF212", each, message, hint=hint)
+    for document, counter in _counting(subject):
+        for each in _about_no_customer(subject, counter["event"]):
+            message = f"{each.text} is about no customer, so it never comes here"
+            hint = "name an event of the customer"
+            yield document.problem("SF212", each, message, hint=hint)
+
+
+def _about_no_customer(subject: Subject, node: Node) -> Iterator[Node]:
     schemas = subject.build.context.catalogue.schemas
-    for document, node in _awaited(subject):
-        for each in node.items if node.kind is Kind.LIST else [node]:
-            about = schemas.get(each.text, {}).get("x-about", "customer")
-            if about != "customer":
-                message = f"{each.text} is about no customer, so it never comes here"
-                hint = "wait for an event of the customer; others can only start a workflow"
-                yield document.problem("SF212", each, message, hint=hint)
+    for each in node.items if node.kind is Kind.LIST else [node]:
+        if schemas.get(each.text, {}).get("x-about", "customer") != "customer":
+            yield each
 
 
-def _awaited(subject: Subject) -> Iterator[tuple[Document, Node]]:
+def _waiting(subject: Subject) -> Iterator[tuple[Document, Node]]:
     for document, root in subject.sound("Workflow"):
         for step in every_step(root["steps"]):
             if "wait_for" in step:
-                yield document, step["wait_for"]
-        watched = [*(root["exit_on"].items if "exit_on" in root else ())]
-        watched += [root["goal"]] if "goal" in root else []
-        yield from ((document, each["event"]) for each in watched if "event" in each)
+                yield document, step
+        for rule in root["exit_on"].items if "exit_on" in root else ():
+            if "event" in rule:
+                yield document, rule
+
+
+def _counting(subject: Subject) -> Iterator[tuple[Document, Node]]:
+    for document, root in subject.sound("Workflow"):
+        if "goal" in root:
+            yield document, root["goal"]
     for document, root in subject.sound("Traits"):
         for _, trait in root["traits"].pairs() if "traits" in root else ():
-            yield document, trait["event"]
+            yield document, trait
 
 
 def holdout_has_a_purpose(subject: Subject) -> Iterator[Problem]:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from shopflow.lang.lint import conditions, files, flow, ranges, sends, tests, triggers
+from shopflow.lang.lint import (
+    conditions,
+    coupons,
+    files,
+    flow,
+    ranges,
+    recommendations,
+    sends,
+    tests,
+    triggers,
+)
 from shopflow.lang.lint.subject import Subject
 from shopflow.problem import Problem
 
@@ -21,14 +31,17 @@ CHECKS: tuple[Check, ...] = (
     conditions.lets_are_used,
     ranges.can_be_met,
     flow.parallel_is_bounded,
-    flow.awaited_events_concern_customers,
+    flow.awaited_events_come,
     flow.holdout_has_a_purpose,
     triggers.trigger_can_be_indexed,
     sends.template_exists,
     sends.variables_match,
     sends.template_serves_the_purpose,
-    sends.coupon_exists,
-    sends.offer_is_marketing,
+    coupons.coupon_exists,
+    coupons.coupon_is_printed,
+    coupons.offer_is_marketing,
+    recommendations.shoppers_are_known,
+    recommendations.recommending_is_marketing,
     tests.names_exist,
     tests.payloads_are_valid,
 )

@@ -1,10 +1,9 @@
-"""Sends: templates and their variables (SF301 to SF304, SF325), coupons (SF308), offers (SF403)."""
+"""Sends: templates, their variables and purposes (SF301 to SF304, SF325, SF403)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from shopflow.domain.policy import MessageClass
 from shopflow.lang.cel.types import TypeKind
 from shopflow.lang.compiler.sends import channel_nodes
 from shopflow.lang.compiler.typed import type_of
@@ -61,7 +60,7 @@ def _parts_missing(
     subject: Subject, each: CompiledWorkflow, node: Node, channel: str
 ) -> Iterator[Problem]:
     required = subject.build.context.channels[channel].required_parts
-    for template in _templates(subject, node.text, channel):
+    for template in subject.written(node.text, channel):
         missing = [part for part in required if part not in template.parts]
         if missing:
             message = f"{template.path} gives no {listing(missing)}, which {channel} needs"
@@ -75,15 +74,6 @@ def _is_there(subject: Subject, name: str, channel: str) -> bool:
     return any(path.is_file() for path in folder.glob(f"{channel}.*"))
 
 
-def _templates(subject: Subject, name: str, channel: str) -> list[Template]:
-    found = []
-    for locale in sorted(subject.templates.locales(name, channel)):
-        template = subject.templates.find(name, channel, locale)
-        if template is not None:
-            found.append(template)
-    return found
-
-
 def variables_match(subject: Subject) -> Iterator[Problem]:
     """What the template needs is given, what is given is used, and of the right type."""
     for each, step in subject.sends:
@@ -92,7 +82,7 @@ def variables_match(subject: Subject) -> Iterator[Problem]:
         templates = [
             template
             for channel in channel_nodes(step["send"])
-            for template in _templates(subject, name, channel.text)
+            for template in subject.written(name, channel.text)
         ]
         if not templates:
             continue
@@ -160,37 +150,10 @@ def template_serves_the_purpose(subject: Subject) -> Iterator[Problem]:
         root = each.document.root
         purpose = step.get("purpose") or (root["purpose"] if root is not None else None)
         for channel in channel_nodes(step["send"]):
-            for template in _templates(subject, step["template"].text, channel.text)[:1]:
+            for template in subject.written(step["template"].text, channel.text)[:1]:
                 if purpose is None or not template.purposes or purpose.text in template.purposes:
                     continue
                 allowed = listing(template.purposes)
                 message = f"{template.path} is for {allowed}, not for '{purpose.text}'"
                 hint = "use another template, or another purpose"
                 yield each.document.problem("SF403", step["template"], message, hint=hint)
-
-
-def coupon_exists(subject: Subject) -> Iterator[Problem]:
-    """A coupon of that id is declared."""
-    for each, step in subject.sends:
-        node = step.get("coupon")
-        if node is not None and node.text not in subject.coupons:
-            hint = did_you_mean(node.text, subject.coupons, label="coupons")
-            if not subject.coupons:
-                hint = f"declare it in rules/coupons/{node.text}.yaml"
-            message = f"no coupon named '{node.text}'"
-            yield each.document.problem("SF308", node, message, hint=hint)
-
-
-def offer_is_marketing(subject: Subject) -> Iterator[Problem]:
-    """A message with a coupon is marketing, whatever its purpose calls itself."""
-    purposes = subject.build.context.purposes or {}
-    for each, step in subject.sends:
-        root = each.document.root
-        if "coupon" not in step or root is None:
-            continue
-        name = (step.get("purpose") or root["purpose"]).text
-        purpose = purposes.get(name)
-        if purpose is not None and purpose.message_class is not MessageClass.MARKETING:
-            message = f"a coupon in a message of class {purpose.message_class}"
-            hint = "give the send a purpose of class marketing, or take the coupon out"
-            yield each.document.problem("SF403", step["coupon"], message, hint=hint)

@@ -11,7 +11,7 @@ from shopflow.lang.compiler.shape import every_step
 from shopflow.lang.compiler.workflow import CompiledWorkflow
 from shopflow.lang.document import Document
 from shopflow.lang.repository import RuleFile
-from shopflow.lang.templates import TemplateSet
+from shopflow.lang.templates import Template, TemplateSet
 from shopflow.lang.tree import Node
 
 
@@ -35,13 +35,30 @@ class Subject:
     @cached_property
     def sends(self) -> list[tuple[CompiledWorkflow, Node]]:
         """Every `send` step, with its workflow."""
+        return [(each, step) for each, step in self.steps if "send" in step]
+
+    @cached_property
+    def coupon_steps(self) -> list[tuple[CompiledWorkflow, Node]]:
+        """Every step that draws a code, to send it or for later steps, with its workflow."""
+        return [(each, step) for each, step in self.steps if "coupon" in step]
+
+    @cached_property
+    def steps(self) -> list[tuple[CompiledWorkflow, Node]]:
+        """Every step of every workflow, with its workflow."""
         return [
             (each, step)
             for each in self.build.workflows
             if each.document.root is not None
             for step in every_step(each.document.root["steps"])
-            if "send" in step
         ]
+
+    def written(self, name: str, channel: str) -> list[Template]:
+        """The template of that name for the channel, in every language it is written in."""
+        found = (
+            self.templates.find(name, channel, locale)
+            for locale in sorted(self.templates.locales(name, channel))
+        )
+        return [template for template in found if template is not None]
 
     @cached_property
     def coupons(self) -> frozenset[str]:

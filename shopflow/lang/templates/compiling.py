@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
 
+from shopflow.domain.recommendation import Strategy
 from shopflow.lang.reading import parse
 from shopflow.lang.tree import Kind
 from shopflow.problem import Problem
@@ -16,6 +17,7 @@ from .assembly import Assembler
 from .environment import Environments, Part
 from .front_matter import FrontMatter, Variable, read, text_of
 from .plain_text import plain_text
+from .recommending import check_recommendations
 from .source import Place, Source, joined
 from .tags import Shield
 
@@ -42,6 +44,8 @@ class Compilation:
     purposes: tuple[str, ...] = ()
     variables: dict[str, Variable] = field(default_factory=dict)
     derives_text: bool = False
+    #: The strategies by which it recommends products.
+    strategies: set[Strategy] = field(default_factory=set)
 
     def file(self, path: str, ending: str, text: str) -> None:
         """Compiles one file into its parts; what is wrong goes to the problems."""
@@ -66,8 +70,12 @@ class Compilation:
         return whole
 
     def _plain(self, name: str, source: Source, kind: str = "text") -> None:
-        if self.environments.check(source, self.problems):
+        if self._is_sound(source):
             self._add(name, kind, source.text, _Direct(source))
+
+    def _is_sound(self, source: Source) -> bool:
+        self.strategies |= check_recommendations(source, self.variables, self.problems)
+        return self.environments.check(source, self.problems)
 
     def _add(self, name: str, kind: str, text: str, place: _Direct | _Shielded) -> None:
         part = Part(kind=kind, key=f"{self.key}:{name}", text=text, place=place)
@@ -76,7 +84,7 @@ class Compilation:
 
     def _markup(self, front: FrontMatter, ending: str) -> None:
         source = self._whole(front)
-        if not source.text or not self.environments.check(source, self.problems):
+        if not source.text or not self._is_sound(source):
             return
         source = _with_words_ahead(source, front.texts, ending, self.key)
         shield = Shield(source.text)

@@ -30,7 +30,9 @@ _FILTER = re.compile(r"\|\s*([A-Za-z_]\w*)")
 _TEST = re.compile(r"\bis\s+(?:not\s+)?([A-Za-z_]\w*)")
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _NAME = re.compile(r"`([^`]+)` is undefined")
-_FUNCTIONS = frozenset({"range", "dict", "debug", "namespace", "loop", "super", "self"})
+_FUNCTIONS = frozenset(
+    {"range", "dict", "debug", "namespace", "loop", "super", "self", "recommend"}
+)
 _COMMON = ("default", "length", "upper", "lower", "title", "join", "first", "last", "round", "sort")
 #: The longest piece of a template's code that an error repeats.
 _LONGEST_QUOTE = 60

@@ -80,6 +80,7 @@ def load_templates(
                     variables=made.variables,
                     parts=made.parts,
                     derives_text=made.derives_text,
+                    strategies=frozenset(made.strategies),
                 )
             )
     return TemplateSet(templates, environments, locale=locale), in_order(problems)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from shopflow.domain.recommendation import Strategy
 from shopflow.errors import TemplateError
 
 from .environment import Environments, Part
@@ -43,6 +44,8 @@ class Template:
     parts: Mapping[str, Part]
     #: Whether its text part comes from its html, rather than from a file.
     derives_text: bool = False
+    #: By what it recommends products, as far as it is written out.
+    strategies: frozenset[Strategy] = frozenset()
 
 
 class TemplateSet:

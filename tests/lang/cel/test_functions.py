@@ -166,6 +166,37 @@ def test_in_stock_asks_the_catalogue(items, expected):
     assert value("in_stock(items) || false", items=items, __products__=STOCK) is expected
 
 
+FITTING = {"cup": {"compatible_with": ["machine"]}, "machine": {}, "rug": {"compatible_with": []}}
+
+
+@pytest.mark.parametrize(
+    ("items", "others", "expected"),
+    [
+        ("cup", ["machine"], True),
+        ("machine", "cup", True),
+        ([{"sku": "rug"}, {"sku": "cup"}], [{"sku": "machine"}], True),
+        ("cup", ["rug"], False),
+        ("cup", [], False),
+        ("unheard-of", ["cup"], False),
+        ("cup", "cup", False),
+    ],
+)
+def test_compatible_asks_the_catalogue_in_both_directions(items, others, expected):
+    given = {"items": items, "others": others, "__products__": FITTING}
+    assert value("compatible(items, others)", **given) is expected
+    assert value("compatible(items, others) || false", **given) is expected
+
+
+def test_without_a_catalogue_nothing_is_compatible():
+    assert value("compatible(items, items)", items=["cup", "machine"]) is False
+
+
+@pytest.mark.parametrize("items", [1, None, [1], [{"sku": 1}]])
+def test_compatible_refuses_what_has_no_sku(items):
+    with pytest.raises(EvaluationError):
+        value("compatible(items, ['cup'])", items=items, __products__=FITTING)
+
+
 def test_without_a_catalogue_everything_is_in_stock():
     assert value("in_stock(items)", items=["B2"]) is True
     assert value("in_stock(items)", items=["B2"], __products__=None) is True

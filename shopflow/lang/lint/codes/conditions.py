@@ -88,7 +88,7 @@ CODES: Mapping[str, Entry] = {
     ),
     "SF212": error(
         "event that never comes",
-        "A wait_for, an exit, a goal or a trait sees the customer's own events only; an event "
-        "about a product or a pool is nobody's.",
+        "An event about a product or a pool is nobody's: a wait_for or an exit gets it by a "
+        "`match` that says which one is meant, a goal or a trait never.",
     ),
 }

@@ -21,6 +21,11 @@ CODES: Mapping[str, Entry] = {
         "The value's type is not the one that the template declares.",
     ),
     "SF308": error("unknown coupon", "No coupon of that id in rules/coupons."),
+    "SF311": error(
+        "template and coupon do not agree",
+        "A template prints the coupon of a send that has none, or a send draws a code that its "
+        "template does not print.",
+    ),
     "SF313": error(
         "channel not available",
         "The channel is not installed, not set up in shopflow.yaml, or its settings are wrong.",
@@ -41,6 +46,20 @@ CODES: Mapping[str, Entry] = {
         "part that the channel needs",
         "The channel needs a part, such as the subject of a mail, that the template does not give.",
     ),
+    "SF326": error(
+        "recommendation without an answer",
+        "A template asks for recommendations by a strategy that there is not, or tells it what it "
+        "has no use for.",
+    ),
+    "SF327": error(
+        "recommendation to somebody unknown",
+        "A trait is missing that says what a customer has bought lately, has in the cart or has "
+        "looked at; without it, just that would be recommended.",
+    ),
+    "SF328": error(
+        "nothing to promote",
+        "A step promotes a value that does not stand under its with.",
+    ),
     "SF401": error(
         "no purpose",
         "Every workflow says why its messages are sent; consent is decided by it.",
@@ -52,8 +71,8 @@ CODES: Mapping[str, Entry] = {
     ),
     "SF403": error(
         "offer under another class",
-        "A coupon, or a template made for another purpose, in a message whose class must not "
-        "carry it.",
+        "A coupon, recommended products, or a template made for another purpose, in a message "
+        "whose class must not carry it.",
     ),
     "SF406": error("caps that contradict", "A cap reserves more slots than it has."),
     "SF410": error(
@@ -64,6 +83,15 @@ CODES: Mapping[str, Entry] = {
         "unknown name in a test",
         "A test names a workflow, step, exit, customer, fixture, trait or channel that does "
         "not exist.",
+    ),
+    "SF703": warning(
+        "nothing that a test shows",
+        "No test of `shopflow test --coverage` comes to this step or branch, or gets this answer "
+        "from the condition or from a part of it.",
+    ),
+    "SF704": warning(
+        "exit that no test takes",
+        "No test of `shopflow test --coverage` leaves the workflow by this exit.",
     ),
     "SF705": error(
         "test without clock or expectation",

@@ -1,0 +1,103 @@
+"""A drawing before it is drawn: nodes, edges and groups, in an order that never changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Shape(StrEnum):
+    """What a node stands for."""
+
+    TRIGGER = "trigger"
+    SEND = "send"
+    WAIT = "wait"
+    CHOICE = "choice"
+    ROUNDS = "rounds"
+    STEP = "step"
+    END = "ending"
+    EVENT = "event"
+    WORKFLOW = "workflow"
+    TEMPLATE = "template"
+    COUPON = "coupon"
+    SEGMENT = "segment"
+    CAP = "cap"
+
+
+class Line(StrEnum):
+    """How an edge is drawn: the way on, a way out, or a word sent elsewhere."""
+
+    SOLID = "solid"
+    DOTTED = "dotted"
+    THICK = "thick"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A thing of the drawing; `lines` is its text."""
+
+    id: str
+    shape: Shape
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """A way from one node to another."""
+
+    source: str
+    target: str
+    label: str = ""
+    line: Line = Line.SOLID
+    #: It closes a circle.
+    loop: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Nodes that belong together, in a frame of their own."""
+
+    id: str
+    title: str
+    nodes: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Graph:
+    """The drawing; what is added twice is there once."""
+
+    _nodes: dict[str, Node] = field(default_factory=dict)
+    _edges: dict[Edge, None] = field(default_factory=dict)
+    groups: list[Group] = field(default_factory=list)
+
+    @property
+    def nodes(self) -> list[Node]:
+        """In the order in which they came."""
+        return list(self._nodes.values())
+
+    @property
+    def edges(self) -> list[Edge]:
+        """In the order in which they came."""
+        return list(self._edges)
+
+    def add(self, node: Node) -> str:
+        """The node is there; gives its id."""
+        self._nodes.setdefault(node.id, node)
+        return node.id
+
+    def connect(self, edge: Edge) -> None:
+        """The edge is there."""
+        self._edges.setdefault(edge)
+
+    def take(self, other: Graph) -> None:
+        """Everything of another drawing is in this one."""
+        for node in other.nodes:
+            self.add(node)
+        for edge in other.edges:
+            self.connect(edge)
+        self.groups += other.groups
+
+    def group(self, name: str, title: str, nodes: Iterable[Node]) -> None:
+        """These nodes stand in one frame."""
+        self.groups.append(Group(id=name, title=title, nodes=tuple(node.id for node in nodes)))

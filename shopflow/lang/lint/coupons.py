@@ -1,0 +1,74 @@
+"""Coupons: declared and printed (SF308, SF311), and only in marketing (SF403)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shopflow.domain.policy import MessageClass
+from shopflow.lang.compiler.sends import channel_nodes
+from shopflow.lang.lint.subject import Subject
+from shopflow.lang.names import did_you_mean
+from shopflow.lang.templates import Template
+from shopflow.lang.tree import Node
+from shopflow.problem import Problem
+
+#: What a template reads when it prints a code.
+_PRINTED = "coupon"
+
+
+def coupon_exists(subject: Subject) -> Iterator[Problem]:
+    """A coupon of that id is declared."""
+    for each, step in subject.coupon_steps:
+        node = step["coupon"]
+        if node.text not in subject.coupons:
+            hint = did_you_mean(node.text, subject.coupons, label="coupons")
+            if not subject.coupons:
+                hint = f"declare it in rules/coupons/{node.text}.yaml"
+            message = f"no coupon named '{node.text}'"
+            yield each.document.problem("SF308", node, message, hint=hint)
+
+
+def coupon_is_printed(subject: Subject) -> Iterator[Problem]:
+    """A send draws a code if its template prints one, and only then.
+
+    A template that several sends share may print a code where there is one.
+    """
+    with_code = {step["template"].text for _, step in subject.sends if "coupon" in step}
+    for each, step in subject.sends:
+        templates = list(_templates(subject, step))
+        drawn = step.get("coupon")
+        printing = [one for one in templates if _prints(subject, one)]
+        if printing and step["template"].text not in with_code:
+            message = f"{printing[0].path} prints a coupon, and this send has none"
+            hint = "add coupon: to the send, or take it out of the template"
+            yield each.document.problem("SF311", step["template"], message, hint=hint)
+        if drawn is not None and templates and not printing:
+            message = f"a code of '{drawn.text}' is drawn, and no template of the send prints it"
+            hint = "print {{ coupon.code }} in the template, or take the coupon out"
+            yield each.document.problem("SF311", drawn, message, hint=hint)
+
+
+def _templates(subject: Subject, step: Node) -> Iterator[Template]:
+    name = step["template"].text
+    for channel in channel_nodes(step["send"]):
+        yield from subject.written(name, channel.text)
+
+
+def _prints(subject: Subject, template: Template) -> bool:
+    read = subject.templates.variables(template.name, template.channel, template.locale)
+    return any(name.partition(".")[0] == _PRINTED for name in read)
+
+
+def offer_is_marketing(subject: Subject) -> Iterator[Problem]:
+    """A message with a coupon is marketing, whatever its purpose calls itself."""
+    purposes = subject.build.context.purposes or {}
+    for each, step in subject.sends:
+        root = each.document.root
+        if "coupon" not in step or root is None:
+            continue
+        name = (step.get("purpose") or root["purpose"]).text
+        purpose = purposes.get(name)
+        if purpose is not None and purpose.message_class is not MessageClass.MARKETING:
+            message = f"a coupon in a message of class {purpose.message_class}"
+            hint = "give the send a purpose of class marketing, or take the coupon out"
+            yield each.document.problem("SF403", step["coupon"], message, hint=hint)
