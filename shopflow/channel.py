@@ -16,6 +16,8 @@ from shopflow.errors import ChannelError, FailureReason
 
 __all__ = [
     "OPT_OUT_CLASSES",
+    "RATE_PATTERN",
+    "SENDER_SETTINGS",
     "Channel",
     "ChannelError",
     "ContentSpec",
@@ -29,6 +31,37 @@ __all__ = [
 
 #: The message classes that must carry a way out: a link to unsubscribe or to object.
 OPT_OUT_CLASSES = frozenset({"marketing", "relationship"})
+
+
+#: How a rate is written in settings: `20/s`, `300/min`, `5000/h`, `20000/day`.
+RATE_PATTERN = r"^([1-9][0-9]{0,8})/(s|min|h|day)$"
+_RATE: Mapping[str, object] = {
+    "type": "string",
+    "pattern": RATE_PATTERN,
+    "description": "20/s, 300/min, 5000/h, 20000/day",
+}
+
+#: What each sender under a channel's `senders` may be given besides its own settings, as JSON
+#: Schema. The deliverer keeps to it, for all workers together; a channel only lists it.
+SENDER_SETTINGS: Mapping[str, object] = {
+    "rate": _RATE,
+    "domains": {
+        "type": "object",
+        "description": "Rates of recipients' domains: {gmail.com: 5/s}",
+        "propertyNames": {"pattern": r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$"},
+        "additionalProperties": _RATE,
+    },
+    "warm_up": {
+        "type": "object",
+        "description": "So many messages on the first day, twice as many on each next, up to rate",
+        "additionalProperties": False,
+        "required": ["since", "first_day"],
+        "properties": {
+            "since": {"type": "string", "pattern": r"^20[0-9]{2}-[01][0-9]-[0-3][0-9]$"},
+            "first_day": {"type": "integer", "minimum": 1, "maximum": 100_000_000},
+        },
+    },
+}
 
 
 class OnUncertain(StrEnum):

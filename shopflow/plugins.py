@@ -26,6 +26,12 @@ COMMON_SETTINGS: Mapping[str, object] = {
         "minimum": 0,
         "description": "What one message costs, in the project's currency; for reports",
     },
+    "deliverers": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 64,
+        "description": "How many workers may deliver on it at a time; 1 unless given",
+    },
     "on_uncertain": {
         "enum": [str(choice) for choice in OnUncertain],
         "description": "What becomes of a message whose answer was lost",

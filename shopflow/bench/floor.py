@@ -41,8 +41,8 @@ AFTER_READING = (
     ("stats", shapes.STATS),
 )
 
-_CURSOR = "UPDATE cursors SET position = {mark} WHERE stream = 'floor'"
-_NEW_CURSOR = "INSERT INTO cursors (stream, epoch, position) VALUES ('floor', 1, '')"
+CURSOR = "UPDATE cursors SET position = {mark} WHERE stream = 'floor'"
+NEW_CURSOR = "INSERT INTO cursors (stream, epoch, position) VALUES ('floor', 1, '')"
 _WANTED = "SELECT c.id, c.next_due_at, c.state_version, c.state FROM {keys} customers AS c ON "
 
 
@@ -62,24 +62,24 @@ class SqliteFloor:
     """Tuples through sqlite3's executemany; the keys to read as one JSON parameter."""
 
     name = "sqlite3 executemany"
-    _read = _WANTED.format(keys="json_each(?) AS k CROSS JOIN") + (
+    READ = _WANTED.format(keys="json_each(?) AS k CROSS JOIN") + (
         "c.partition = json_extract(k.value, '$[0]') AND c.id = json_extract(k.value, '$[1]')"
     )
 
     def __init__(self, path: str) -> None:
         self._driver = sqlite3.connect(path, isolation_level=None)
         self._driver.execute("PRAGMA synchronous = NORMAL")
-        self._driver.execute(_NEW_CURSOR)
+        self._driver.execute(NEW_CURSOR)
 
     def write(self, rows: BatchRows) -> None:
         """See `Floor`."""
         driver = self._driver
         driver.execute("BEGIN IMMEDIATE")
-        driver.execute(_CURSOR.format(mark="?"), (rows.position,))
-        driver.executemany(_marks(shapes.EVENTS), rows.events)
-        driver.execute(self._read, (orjson.dumps(rows.keys).decode(),)).fetchall()
+        driver.execute(CURSOR.format(mark="?"), (rows.position,))
+        driver.executemany(marks(shapes.EVENTS), rows.events)
+        driver.execute(self.READ, (orjson.dumps(rows.keys).decode(),)).fetchall()
         for name, shape in AFTER_READING:
-            driver.executemany(_marks(shape), getattr(rows, name))
+            driver.executemany(marks(shape), getattr(rows, name))
         driver.execute("COMMIT")
 
     def close(self) -> None:
@@ -91,23 +91,23 @@ class PostgresJson:
     """One JSON parameter a table, unpacked by the server; everything in one pipeline."""
 
     name = "psycopg json_to_recordset"
-    _read = _WANTED.format(
+    READ = _WANTED.format(
         keys="json_to_recordset(%s::json) AS k(partition bigint, id text) JOIN"
     ) + ("c.partition = k.partition AND c.id = k.id ORDER BY c.partition, c.id FOR UPDATE OF c")
 
     def __init__(self, url: str) -> None:
-        self._driver = _connected(url)
+        self._driver = connected(url)
 
     def write(self, rows: BatchRows) -> None:
         """See `Floor`."""
         driver = self._driver
         with driver.pipeline(), driver.transaction():
-            driver.execute(_CURSOR.format(mark="%s"), (rows.position,))
-            returning = f"{_recordset(shapes.EVENTS)} RETURNING day, partition, id"
-            driver.execute(returning, (_json(shapes.EVENTS.columns, rows.events),))
-            driver.execute(self._read, (_json(("partition", "id"), rows.keys),))
+            driver.execute(CURSOR.format(mark="%s"), (rows.position,))
+            returning = f"{recordset(shapes.EVENTS)} RETURNING day, partition, id"
+            driver.execute(returning, (as_json(shapes.EVENTS.columns, rows.events),))
+            driver.execute(self.READ, (as_json(("partition", "id"), rows.keys),))
             for name, shape in AFTER_READING:
-                driver.execute(_recordset(shape), (_json(shape.columns, getattr(rows, name)),))
+                driver.execute(recordset(shape), (as_json(shape.columns, getattr(rows, name)),))
 
     def close(self) -> None:
         """See `Floor`."""
@@ -118,39 +118,42 @@ class PostgresMany:
     """Tuples through psycopg's executemany; everything in one pipeline."""
 
     name = "psycopg executemany"
-    _read = PostgresJson._read  # noqa: SLF001 - there is no better way to read many keys
+    READ = PostgresJson.READ
 
     def __init__(self, url: str) -> None:
-        self._driver = _connected(url)
+        self._driver = connected(url)
 
     def write(self, rows: BatchRows) -> None:
         """See `Floor`."""
         driver = self._driver
         with driver.pipeline(), driver.transaction(), driver.cursor() as cursor:
-            cursor.execute(_CURSOR.format(mark="%s"), (rows.position,))
-            cursor.executemany(_marks(shapes.EVENTS, "%s"), rows.events)
-            cursor.execute(self._read, (_json(("partition", "id"), rows.keys),))
+            cursor.execute(CURSOR.format(mark="%s"), (rows.position,))
+            cursor.executemany(marks(shapes.EVENTS, "%s"), rows.events)
+            cursor.execute(self.READ, (as_json(("partition", "id"), rows.keys),))
             for name, shape in AFTER_READING:
-                cursor.executemany(_marks(shape, "%s"), getattr(rows, name))
+                cursor.executemany(marks(shape, "%s"), getattr(rows, name))
 
     def close(self) -> None:
         """See `Floor`."""
         self._driver.close()
 
 
-def _connected(url: str) -> psycopg.Connection:
+def connected(url: str) -> psycopg.Connection:
+    """A connection of the driver, with a cursor of its own to move."""
     driver = psycopg.connect(url)
-    driver.execute(f"{_NEW_CURSOR} ON CONFLICT DO NOTHING")
+    driver.execute(f"{NEW_CURSOR} ON CONFLICT DO NOTHING")
     driver.commit()
     return driver
 
 
-def _marks(shape: Shape, mark: str = "?") -> str:
-    marks = ", ".join([mark] * len(shape.columns))
-    return f"{_into(shape)} VALUES ({marks}){shape.on_conflict}"
+def marks(shape: Shape, mark: str = "?") -> str:
+    """The statement that takes one row as its parameters."""
+    values = ", ".join([mark] * len(shape.columns))
+    return f"{_into(shape)} VALUES ({values}){shape.on_conflict}"
 
 
-def _recordset(shape: Shape) -> str:
+def recordset(shape: Shape) -> str:
+    """The statement that takes all rows as one JSON parameter."""
     types = ", ".join(
         f'"{name}" {"text" if isinstance(shape.table.c[name].type, Text) else "bigint"}'
         for name in shape.columns
@@ -165,5 +168,6 @@ def _into(shape: Shape) -> str:
     return f"INSERT INTO {shape.table.name} ({shape.quoted})"
 
 
-def _json(columns: Sequence[str], rows: Rows) -> str:
+def as_json(columns: Sequence[str], rows: Rows) -> str:
+    """The rows as that parameter."""
     return orjson.dumps([dict(zip(columns, row, strict=True)) for row in rows]).decode()

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import click
 
-from shopflow.errors import RulesInvalid, SettingsError
-from shopflow.lang.project import Project
-from shopflow.lang.settings import read_settings
+from shopflow.rulebook import load_settings
 from shopflow.store.opening import shown
 from shopflow.store.opening import upgrade as upgrade_database
 
@@ -41,7 +38,7 @@ def upgrade(style: str, project: Path) -> None:
 
     An SQLite database is also upgraded whenever it is opened.
     """
-    settings = _settings(project)
+    settings = load_settings(project)
     name = shown(settings.database, settings.root)
     steps = upgrade_database(settings.database, settings.root)
     if style == "json":
@@ -50,16 +47,3 @@ def upgrade(style: str, project: Path) -> None:
     for step in steps:
         click.echo(f"done: {step}")
     click.echo(f"the tables of {name} are up to date")
-
-
-def _settings(root: Path) -> Project:
-    """The project's settings; its rules and channels may be broken, the database is not theirs."""
-    settings = read_settings(root.resolve(), os.environ, lambda *_: [], strict=False)
-    if not settings.known:
-        raise RulesInvalid(settings.problems)
-    if "${" in settings.project.database:
-        raise SettingsError(
-            f"`database` in shopflow.yaml is {settings.project.database}: "
-            "set what it asks for, or give a default: ${NAME:-default}"
-        )
-    return settings.project

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
+
+from shopflow.runtime import logs
+from shopflow.runtime.logs import LogFormat
+
+
+def _configured(ctx: click.Context, param: click.Parameter, value: str) -> None:
+    del ctx, param
+    # Workers that this one starts write as it does.
+    os.environ[logs.FORMAT] = value
+    logs.configure(LogFormat(value), os.environ.get(logs.LEVEL, ""))
+
 
 PROJECT = click.option(
     "--project",
@@ -20,4 +32,14 @@ FORMAT = click.option(
     default="text",
     show_default=True,
     help="For people or for machines.",
+)
+LOGS = click.option(
+    "--log-format",
+    type=click.Choice([str(each) for each in LogFormat]),
+    envvar=logs.FORMAT,
+    default=str(LogFormat.TEXT),
+    show_default=True,
+    expose_value=False,
+    callback=_configured,
+    help="How standard error looks: lines for people, or JSON for machines.",
 )

@@ -15,19 +15,25 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from shopflow.cli.options import FORMAT, PROJECT
+from shopflow.cli.options import FORMAT, LOGS, PROJECT
 from shopflow.report.status import messages_line, reasons_line, totals_line
+from shopflow.runtime.advice import Advice
 from shopflow.runtime.app import App, open_app
 from shopflow.runtime.door import Door
 from shopflow.runtime.embedded import Embedded, Totals
+from shopflow.runtime.logs import say
 from shopflow.runtime.process import Taken
 from shopflow.runtime.simulate import Until
 from shopflow.runtime.sources import open_sources
+from shopflow.runtime.vitals import EmbeddedVitals, StoreLooks
 from shopflow.web.app import create_app
+from shopflow.web.probes import Probes
 from shopflow.web.server import listen, serve
 
 #: Whoever posts events must show this, when it is set.
 API_KEY = "SHOPFLOW_API_KEY"
+#: Whoever reads metrics must show this, or else the key of the events.
+METRICS_KEY = "SHOPFLOW_METRICS_KEY"
 
 
 @click.command
@@ -49,6 +55,7 @@ API_KEY = "SHOPFLOW_API_KEY"
 )
 @click.option("--follow", is_flag=True, help="Wait for lines that are appended to the files.")
 @FORMAT
+@LOGS
 @PROJECT
 def run(  # noqa: PLR0917 - click passes each option by name
     files: tuple[str, ...],
@@ -65,7 +72,8 @@ def run(  # noqa: PLR0917 - click passes each option by name
     Without --http and --follow it ends when everything is read and nothing is left to send.
     SIGTERM and Ctrl-C finish the batch at hand. After any end, run it again: it goes on there.
 
-    With the environment variable SHOPFLOW_API_KEY, events over HTTP need it as a bearer token.
+    With the environment variable SHOPFLOW_API_KEY, events over HTTP need it as a bearer token, and
+    so do the metrics at /metrics, unless SHOPFLOW_METRICS_KEY names one of their own.
     """
     if not files and http is None:
         raise click.UsageError("name a file, - for standard input, or --http HOST:PORT")
@@ -103,9 +111,18 @@ def _run(
     if http is not None and door is not None:
         listening = listen(http)
         host, port = listening.getsockname()[:2]
-        web = create_app(door, api_key=os.environ.get(API_KEY, ""))
+        vitals = EmbeddedVitals(StoreLooks(app.store), app.meter)
+        probes = Probes(vitals.read, vitals.can_take, digest=app.loaded.ruleset.digest)
+        web = create_app(
+            door,
+            api_key=os.environ.get(API_KEY, ""),
+            metrics_key=os.environ.get(METRICS_KEY, ""),
+            probes=probes,
+            meter=app.meter,
+            advice=Advice(app.loaded.ruleset, lambda: app.store),
+        )
         beside = lambda ending: serve(web, listening, ending)  # noqa: E731 - one line, used once
-        click.echo(f"events: POST http://{host}:{port}/v1/events", err=True)
+        say(f"events: POST http://{host}:{port}/v1/events")
     with progress_bar() as show:
         runner = Embedded(
             app.parts(), sources=sources, door=door, stays=follow, until=until, on_progress=show
@@ -122,7 +139,7 @@ async def run_until_stopped(
     def stop() -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
-        click.echo("stopping: the batch at hand is finished", err=True)
+        say("stopping: the batch at hand is finished")
         runner.stop()
 
     for number in (signal.SIGTERM, signal.SIGINT):

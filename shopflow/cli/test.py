@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,15 +14,17 @@ from rich.progress import track
 from shopflow.cli.main import CLEAN, FINDINGS, USAGE
 from shopflow.cli.options import PROJECT
 from shopflow.errors import RulesInvalid
+from shopflow.gitops.coverage import Coverage, floor, measure
 from shopflow.gitops.expecting import Result, judge
 from shopflow.gitops.rehearsal import Stage
 from shopflow.gitops.reports import as_json, as_junit, as_text
 from shopflow.gitops.scenario import Scenario, read_scenarios
+from shopflow.gitops.sightings import Sightings
 from shopflow.lang.document import Document
 from shopflow.problem import render
 from shopflow.rulebook import LoadedProject, load_project
 
-_FORMATS: Mapping[str, Callable[[Sequence[Result]], str]] = {
+_FORMATS: Mapping[str, Callable[[Sequence[Result], Coverage | None], str]] = {
     "text": as_text,
     "json": as_json,
     "junit": as_junit,
@@ -57,16 +59,34 @@ def _pattern(
     show_default=True,
     help="For people, for programs, or for CI servers.",
 )
+@click.option(
+    "--coverage",
+    "covering",
+    is_flag=True,
+    help="Tell which steps, branches, exits and answers of conditions the tests show.",
+)
+@click.option(
+    "--min-coverage",
+    "bar",
+    type=click.FloatRange(0, 100),
+    metavar="PERCENT",
+    help="Fail when the tests show less than this; implies --coverage.",
+)
 @PROJECT
 @click.pass_context
-def test(
+def test(  # noqa: PLR0917 - click passes each option by name
     ctx: click.Context,
     paths: tuple[Path, ...],
     pattern: re.Pattern[str] | None,
     style: str,
+    covering: bool,  # noqa: FBT001 - an option
+    bar: float | None,
     project: Path,
 ) -> None:
-    """Run the rules' own tests: all, or those under PATHS."""
+    """Run the rules' own tests: all, or those under PATHS.
+
+    Coverage of chosen tests is that of the workflows they are about.
+    """
     loaded = load_project(project, strict=False)
     _refuse_broken_tests(ctx, loaded)
     documents = _under(paths, loaded.require(), project.resolve())
@@ -75,7 +95,8 @@ def test(
     if not chosen:
         click.echo("no tests found", err=True)
         ctx.exit(FINDINGS)
-    stage = Stage(loaded.ruleset, loaded.templates, asdict(loaded.project.sender))
+    sightings = Sightings() if covering or bar is not None else None
+    stage = Stage(loaded.ruleset, loaded.templates, asdict(loaded.project.sender), sightings)
     console = Console(stderr=True)
     results = [
         judge(stage.rehearse(each))
@@ -83,8 +104,25 @@ def test(
             chosen, "testing", console=console, transient=True, disable=not console.is_terminal
         )
     ]
-    click.echo(_FORMATS[style](results))
-    ctx.exit(CLEAN if all(result.passed for result in results) else FINDINGS)
+    about = {each.workflow for each in chosen} if paths or pattern else loaded.workflows
+    coverage = None if sightings is None else _coverage(loaded, about, sightings)
+    click.echo(_FORMATS[style](results, coverage))
+    enough = coverage is None or bar is None or _reaches(coverage, bar)
+    ctx.exit(CLEAN if enough and all(result.passed for result in results) else FINDINGS)
+
+
+def _coverage(loaded: LoadedProject, about: Container[str], sightings: Sightings) -> Coverage:
+    workflows = loaded.ruleset.workflows.values()
+    chosen = [each for each in workflows if each.id in about]
+    return measure(chosen, loaded.workflows, sightings)
+
+
+def _reaches(coverage: Coverage, bar: float) -> bool:
+    """True when the tests show that much; else the miss is told."""
+    percent = coverage.share.percent
+    if percent < bar:
+        click.echo(f"coverage is {floor(percent):g} %, less than {bar:g} %", err=True)
+    return percent >= bar
 
 
 def _refuse_broken_tests(ctx: click.Context, loaded: LoadedProject) -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 import click
 from redis import RedisError
 
-from shopflow.cli.options import PROJECT
+from shopflow.cli.options import LOGS, PROJECT
 from shopflow.report.status import messages_line, totals_line
+from shopflow.runtime.logs import say
 from shopflow.runtime.process import Taken
 from shopflow.runtime.queue.bells import Kind
 from shopflow.runtime.queue.burst import Burst
@@ -69,6 +70,7 @@ def _kinds(ctx: click.Context, param: click.Parameter, text: str) -> tuple[Kind,
     type=click.Choice([str(each) for each in Until]),
     help="With --clock event and --burst: end time at the last event, or when no timer is left.",
 )
+@LOGS
 @PROJECT
 def worker(
     kinds: tuple[Kind, ...],
@@ -106,7 +108,7 @@ def worker(
 
 
 def _serve(fleet: Fleet, schedule: Schedule | None) -> None:
-    click.echo(f"events: XADD {fleet.streams.door} * event '{{...}}'", err=True)
+    say(f"events: XADD {fleet.streams.door} * event '{{...}}'")
     if schedule is not None:
         schedule.start()
     try:
@@ -123,7 +125,7 @@ def _work(fleet: Fleet, burst: Burst | None) -> None:
             one = BellWorker(fleet, find_more=burst.find_more if burst else None)
             one.run()
         except RedisError as e:
-            click.echo(f"Redis cannot be reached: {e}", err=True)
+            say(f"Redis cannot be reached: {e}")
         else:
             if one.stopping or (burst is not None and burst.done):
                 return
@@ -164,7 +166,7 @@ class _Crew:
                     early = self._stopping and code == -signal.SIGTERM
                     worst = max(worst, 0 if early else abs(code))
                     continue
-                click.echo(f"a worker ended with {code} and is started again", err=True)
+                say(f"a worker ended with {code} and is started again")
                 time.sleep(AGAIN)
                 self._running.append(self._start())
         return worst

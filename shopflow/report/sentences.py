@@ -23,6 +23,7 @@ DROPPED: Mapping[str, str] = MappingProxyType(
         Reason.HOLDOUT: "the customer is in the hold-out group",
         Reason.SHADOW: "the workflow is a shadow: it decides and sends nothing",
         Reason.NOT_ALLOWED_HERE: "this environment does not write to this address",
+        Reason.NO_COUPON: "there is no code for its coupon, without which it does not go",
         Reason.TEMPLATE: "the message could not be made from its template and values",
         Reason.FAILED: "every channel failed for good",
     }
@@ -65,7 +66,7 @@ _SENT: Mapping[DeliveryState, str] = MappingProxyType(
 )
 
 
-def sentence(entry: JournalEntry) -> str:  # noqa: PLR0911 - one for each kind
+def sentence(entry: JournalEntry) -> str:  # noqa: C901, PLR0911, PLR0912 - one for each kind
     """What the entry tells, in words."""
     match entry.kind:
         case Kind.ENTERED:
@@ -92,6 +93,11 @@ def sentence(entry: JournalEntry) -> str:  # noqa: PLR0911 - one for each kind
             return f"consent to {where}: {entry.reason}"
         case Kind.ERROR:
             return f"failed and did not match: {entry.values.get('error', entry.reason)}"
+        case Kind.DISCARDED:
+            return f"{entry.values.get('count', 0)} dead letters were dropped: {entry.reason}"
+        case Kind.PAUSED | Kind.RESUMED:
+            scope, why = entry.values.get("scope", ""), entry.values.get("reason", "")
+            return f"{scope} was {entry.kind} by a {entry.reason}" + (f": {why}" if why else "")
 
 
 def delivery_sentence(stored: StoredMessage) -> str:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
+from itertools import groupby
 
+from shopflow.report import fleet
+from shopflow.report.vitals import Vitals
 from shopflow.store.records import DeliveryState, StatusReport, StoredMessage
+from shopflow.store.sweeps import Sweep
 from shopflow.store.tally import ACCEPTED, DEAD_LETTER, DUPLICATE
 
 #: Messages in doubt that are listed one by one.
@@ -18,9 +23,19 @@ def as_json(report: StatusReport) -> dict[str, object]:
         "dead_letters": dict(report.dead_letters),
         "customers": report.customers,
         "inbox": report.inbox,
+        "waits": report.waits,
         "messages": {str(state): count for state, count in report.messages.items() if count},
         "workflows": {name: dict(results) for name, results in report.workflows.items() if name},
         "condition_errors": _condition_errors(report),
+        "sweeps": [
+            {
+                "at": at.isoformat(),
+                "partitions": {"done": sum(one.done for one in some), "all": len(some)},
+                "looked_at": sum(one.looked for one in some),
+                "told": sum(one.told for one in some),
+            }
+            for at, some in _sweeps(report)
+        ],
         "uncertain": [_doubt(stored) for stored in report.uncertain],
         "pauses": [
             {"scope": pause.scope, "reason": pause.reason, "at": pause.at.isoformat()}
@@ -37,10 +52,28 @@ def as_json(report: StatusReport) -> dict[str, object]:
     }
 
 
-def as_text(report: StatusReport) -> str:
+def as_text(report: StatusReport, vitals: Vitals) -> str:
     """The report as people read it."""
-    parts = [*_totals(report), *_workflows(report), *_doubts(report), *_rest(report)]
+    parts = [*_totals(report), "", *fleet.as_text(vitals)]
+    parts += [*_workflows(report), *_sweeps_told(report), *_doubts(report), *_errors(report)]
     return "\n".join(parts)
+
+
+def _sweeps(report: StatusReport) -> Iterator[tuple[datetime, list[Sweep]]]:
+    """The sweeps that are under way, each with all its partitions."""
+    for at, group in groupby(report.sweeps, key=lambda sweep: sweep.at):
+        some = list(group)
+        if not all(one.done for one in some):
+            yield at, some
+
+
+def _sweeps_told(report: StatusReport) -> Iterator[str]:
+    for at, some in _sweeps(report):
+        yield (
+            f"sweep for {at:%Y-%m-%d %H:%M} UTC: {sum(one.done for one in some)} of {len(some)} "
+            f"partitions, {sum(one.looked for one in some):,} customers looked at, "
+            f"{sum(one.told for one in some):,} with something to start"
+        )
 
 
 def events_in(report: StatusReport) -> int:
@@ -85,6 +118,8 @@ def _totals(report: StatusReport) -> Iterator[str]:
     yield f"messages: {messages_line(report.messages)}"
     if report.inbox:
         yield f"inbox: {report.inbox:,} to be told"
+    if report.waits:
+        yield f"{report.waits:,} enrolments wait for a product or a pool"
 
 
 def _workflows(report: StatusReport) -> Iterator[str]:
@@ -121,11 +156,9 @@ def _doubts(report: StatusReport) -> Iterator[str]:
         yield f"  and {more:,} more: --format json lists them"
 
 
-def _rest(report: StatusReport) -> Iterator[str]:
+def _errors(report: StatusReport) -> Iterator[str]:
     if errors := _condition_errors(report):
         yield f"\nconditions or values that failed and did not match: {reasons_line(errors)}"
-    for pause in report.pauses:
-        yield f"paused: {pause.scope} since {pause.at:%Y-%m-%d %H:%M} UTC ({pause.reason})"
 
 
 def _condition_errors(report: StatusReport) -> dict[str, int]:

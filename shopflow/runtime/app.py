@@ -7,8 +7,8 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import blake2b
 from pathlib import Path
@@ -20,15 +20,26 @@ from shopflow.domain.ruleset import Ruleset
 from shopflow.domain.workflow import Workflow
 from shopflow.engine import Rulebook, with_retained
 from shopflow.errors import RulesInvalid, SettingsError
+from shopflow.lang.calendars import zone
 from shopflow.lang.project import Project
 from shopflow.rulebook import LoadedProject, compile_workflow, load_project
-from shopflow.runtime.deliver import Carrier, Deliverer, Delivery
+from shopflow.runtime import upkeep
+from shopflow.runtime.carrier import Carrier, Delivery
+from shopflow.runtime.codes import CodesAhead
+from shopflow.runtime.deliver import Deliverer
 from shopflow.runtime.embedded import Parts, StoreThread, replay_clock, wall_clock
 from shopflow.runtime.envelope import Envelopes, Mode
 from shopflow.runtime.ingest import Ingest
 from shopflow.runtime.links import NOWHERE, Links
+from shopflow.runtime.meter import Meter
+from shopflow.runtime.nightly import Nightly, starter
+from shopflow.runtime.occasions import Occasions
+from shopflow.runtime.pacing import outlets_of
 from shopflow.runtime.process import Processor
+from shopflow.runtime.products import ProductFacts
 from shopflow.runtime.retry import RetryPolicy
+from shopflow.runtime.shelves import StoreShelves
+from shopflow.runtime.sweep import Sweeps
 from shopflow.runtime.timers import Timers
 from shopflow.runtime.workset import Rules
 from shopflow.store.opening import open_store
@@ -49,6 +60,10 @@ class App:
     loaded: LoadedProject
     store: Store
     event_clock: bool = False
+    #: What this process counts by itself.
+    meter: Meter = field(default_factory=Meter)
+    #: Codes that this process has taken and not used.
+    codes: CodesAhead | None = None
 
     @property
     def project(self) -> Project:
@@ -59,22 +74,42 @@ class App:
         """What the embedded runner runs; without `deliver`, messages stay in the outbox."""
         write = StoreThread()
         ingest = Ingest(self.loaded.events.schemas, event_clock=self.event_clock)
+        products = ProductFacts(self.store.views)
+        rulebook = Rulebook(self._ruleset_with_history())
         rules = Rules(
-            rulebook=Rulebook(self._ruleset_with_history()),
+            rulebook=rulebook,
             facts=Facts(
-                products=self.store.views.products(),
+                products=products.known,
                 live_since={} if self.event_clock else live_since(self.store),
                 event_clock=self.event_clock,
+                salt=salt_of(self.project, os.environ),
             ),
             secrets=ingest.secrets,
+            codes=self.codes if self.loaded.ruleset.coupons else None,
+            products=products,
+            occasions=Occasions(self.store, rulebook),
         )
         return Parts(
             store=self.store,
+            rulebook=rulebook,
+            sweeps=Sweeps(self.store, rules),
             processor=Processor(self.store, rules, ingest),
             timers=Timers(self.store, rules),
             deliverer=self.deliverer(write, retry=retry) if deliver else None,
             write=write,
+            meter=self.meter,
             event_clock=self.event_clock,
+            nightly=() if self.event_clock else self.nightly(),
+        )
+
+    def nightly(self) -> tuple[Nightly, ...]:
+        """What is done every night: recommendations are computed, and what is old is forgotten."""
+        where = zone(self.project.timezone) or UTC
+        url, partitions = database_url(self.project), self.store.partitions
+        forget = upkeep.starter(url, partitions, self.loaded.ruleset.retention)
+        return (
+            Nightly(self.store, where, starter(url, partitions)),
+            Nightly(self.store, where, forget, schedule=upkeep.SCHEDULE, hour=upkeep.HOUR),
         )
 
     def deploy(self, now: datetime) -> bool:
@@ -85,8 +120,6 @@ class App:
             return False
         document = {"workflows": {key: dict(one) for key, one in self.loaded.sources.items()}}
         self.store.deploy(digest, document, now)
-        if revisions:
-            self.store.wake_all(now)
         return True
 
     def _ruleset_with_history(self) -> Ruleset:
@@ -129,6 +162,7 @@ class App:
             mode=Mode(project.delivery.mode.value),
             allowlist=project.delivery.allowlist,
             event_clock=self.event_clock,
+            shelves=StoreShelves(self.store),
         )
         delivery = Delivery(
             store=self.store,
@@ -137,6 +171,7 @@ class App:
             clock=replay_clock if self.event_clock else wall_clock,
             owner=owner,
             retry=retry or RetryPolicy(),
+            meter=self.meter,
         )
         return Deliverer(carriers_of(project) if carriers is None else carriers, delivery)
 
@@ -158,16 +193,19 @@ def open_app(
         SettingsError: Another process runs on this state.
         StoreError: The state cannot be opened.
     """
-    loaded = loaded or load_project(root).require()
+    loaded = loaded or load_project(root, kept=True).require()
     if project:
         loaded = replace(loaded, project=replace(loaded.project, **project))  # type: ignore[arg-type]
     url = database_url(loaded.project)
     with _only_runner(url):
         store = open_store(url, partitions=loaded.project.partitions)
         try:
-            app = App(loaded=loaded, store=store, event_clock=event_clock)
+            codes = CodesAhead(store.codes, wall_clock)
+            app = App(loaded=loaded, store=store, event_clock=event_clock, codes=codes)
             app.deploy(wall_clock())
+            store.make_room(wall_clock() + upkeep.AHEAD)
             yield app
+            codes.give_back()
         finally:
             store.close()
 
@@ -188,12 +226,15 @@ def carriers_of(project: Project) -> dict[str, Carrier]:
         channel = plugins.build(name, settings, installed)
         connections = settings.get("connections")
         wanted = settings.get("on_uncertain")
+        deliverers = settings.get("deliverers")
         carriers[name] = Carrier(
             name=name,
             channel=channel,
             slots=connections if isinstance(connections, int) else 4,
             on_uncertain=OnUncertain(str(wanted)) if wanted else channel.on_uncertain,
             cost=Decimal(str(settings.get("cost", 0))),
+            outlets=outlets_of(settings),
+            deliverers=deliverers if isinstance(deliverers, int) else 1,
         )
     return carriers
 
@@ -205,16 +246,27 @@ def links_of(project: Project, environment: Mapping[str, str]) -> Links:
     nowhere must not be sent: without an address there is none, and no marketing mail either.
     """
     live = Mode(project.delivery.mode.value) is Mode.LIVE
-    url, secret = environment.get(LINKS_URL, ""), environment.get(LINKS_SECRET, "")
+    url, secret = environment.get(LINKS_URL, ""), environment.get(LINKS_SECRET, "").encode()
     if url and not secret:
         raise SettingsError(f"{LINKS_SECRET}: is missing; links to {url} need a key to sign them")
     if live and not url:
         log.warning("%s is not set: mails that need a way out will not be sent", LINKS_URL)
-    # Without a secret of its own a development machine signs with what it is, which proves nothing.
-    key = secret.encode() or blake2b(f"development {project.root}".encode()).digest()
     return Links(
-        secret=key, base_url=url or ("" if live else NOWHERE), contact=project.sender.contact
+        secret=secret or _own_key(project),
+        base_url=url or ("" if live else NOWHERE),
+        contact=project.sender.contact,
     )
+
+
+def salt_of(project: Project, environment: Mapping[str, str]) -> str:
+    """What makes codes hard to guess here: it follows from the key that signs links."""
+    key = environment.get(LINKS_SECRET, "").encode() or _own_key(project)
+    return blake2b(key, person=b"shopflow codes").hexdigest()
+
+
+def _own_key(project: Project) -> bytes:
+    # Without a secret of its own a development machine signs with what it is, which proves nothing.
+    return blake2b(f"development {project.root}".encode()).digest()
 
 
 def live_since(store: Store) -> dict[str, datetime]:

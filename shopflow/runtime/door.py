@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Protocol
 
 from shopflow.runtime.process import Answer
@@ -44,6 +45,7 @@ class Submission:
 
     raws: Sequence[bytes]
     answers: asyncio.Future[list[Answer]]
+    received_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 class Door:

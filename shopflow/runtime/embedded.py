@@ -14,12 +14,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from shopflow.engine import Rulebook
 from shopflow.errors import ShopflowError
 from shopflow.runtime.deliver import Deliverer
 from shopflow.runtime.door import Door, answer
-from shopflow.runtime.process import Answer, Entry, Processor, Stream, Taken
+from shopflow.runtime.memory import settled
+from shopflow.runtime.meter import DECISION, TICK, Meter
+from shopflow.runtime.nightly import Nightly
+from shopflow.runtime.process import Answer, Entry, Processor, Taken, tell_refused
 from shopflow.runtime.simulate import Until
 from shopflow.runtime.sources import Source
+from shopflow.runtime.stream import ALONE, Stream
+from shopflow.runtime.sweep import Sweeps
 from shopflow.runtime.timers import Timers
 from shopflow.store.protocol import Store
 
@@ -87,12 +93,17 @@ class Parts:
     """What the runner runs."""
 
     store: Store
+    rulebook: Rulebook
+    sweeps: Sweeps
     processor: Processor
     timers: Timers
     #: None: nothing is delivered, messages stay in the outbox.
     deliverer: Deliverer | None
     write: StoreThread
+    meter: Meter = field(default_factory=Meter)
     event_clock: bool = False
+    #: What is computed every night; None where the events are the clock.
+    nightly: Sequence[Nightly] = ()
 
 
 class Embedded:
@@ -134,6 +145,10 @@ class Embedded:
             StoreError: The state can no longer be kept.
             SettingsError: A source cannot be read.
         """
+        with settled():
+            return await self._run(serve)
+
+    async def _run(self, serve: Callable[[asyncio.Event], Awaitable[None]] | None) -> Totals:
         ending = asyncio.Event()
         try:
             await self._parts.write(self._begin)
@@ -194,7 +209,11 @@ class Embedded:
             return False
         worked = False
         while taken := self._door.take(BATCH):
-            entries = [Entry(raw) for submission in taken for raw in submission.raws]
+            entries = [
+                Entry(raw, received_at=submission.received_at)
+                for submission in taken
+                for raw in submission.raws
+            ]
             try:
                 answers = await self._parts.write(lambda: self._take("http", entries))  # noqa: B023 - awaited here
             except BaseException:
@@ -207,14 +226,26 @@ class Embedded:
     def _step(self) -> bool:
         """One transaction of each kind, so that receipts need not wait long for the thread."""
         now = wall_clock()
+        if self._stays:
+            for night in self._parts.nightly:
+                night.look(now)
         worked = self._parts.processor.hear(now) > 0
         if not self._parts.event_clock:
             worked = self._parts.timers.tick_page(now) or worked
+            self._parts.meter.mark(TICK, at=now)
+            worked = self._sweep(now) or worked
         if self._read_on():
             return True
         if self._parts.event_clock and all(source.at_end for source in self._sources):
             worked = self._finish() or worked
         return worked
+
+    def _sweep(self, now: datetime) -> bool:
+        """A page of a partition where something starts for everybody."""
+        sweeps, partitions = self._parts.sweeps, range(self._parts.store.partitions)
+        for partition in partitions:
+            sweeps.notice(partition, now, ALONE)
+        return any(next(sweeps.work(each, wall_clock), None) for each in sweeps.pending())
 
     def _read_on(self) -> bool:
         """A batch of the first source that has one; files follow each other, as they are named."""
@@ -230,8 +261,12 @@ class Embedded:
         return False
 
     def _take(self, stream: str, entries: Sequence[Entry]) -> list[Answer]:
-        answers = self._parts.processor.take(self._streams[stream], entries, now=wall_clock())
+        now = wall_clock()
+        answers = self._parts.processor.take(self._streams[stream], entries, now=now)
         self.totals.add(answers)
+        tell_refused(stream, answers)
+        since = [entry.received_at or now for entry in entries]
+        self._parts.meter.took(DECISION, since=since, until=wall_clock())
         return answers
 
     def _finish(self) -> bool:
@@ -246,6 +281,8 @@ class Embedded:
             return
         while timers.tick_page(end):
             yield 1
+        for told in self._parts.sweeps.all_at_once(end, ALONE, end):
+            yield told + 1
         if self._until is Until.DRAIN:
             yield from timers.drain()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -16,8 +16,11 @@ from shopflow.domain.journal import Reason
 from shopflow.domain.message import Message
 from shopflow.domain.ruleset import Ruleset
 from shopflow.engine import consent
+from shopflow.engine.outgoing import shown_now
+from shopflow.engine.shopper import shopper_of
 from shopflow.engine.turn import Draft
-from shopflow.errors import TemplateError
+from shopflow.errors import TemplateError, TooFewProducts
+from shopflow.recommend import FixedShelves, Recommender, Shelves
 from shopflow.runtime.links import Links, Subject
 from shopflow.store.records import LeasedMessage
 
@@ -64,6 +67,8 @@ class Envelopes:
     allowlist: Sequence[str] = ()
     #: A replay: customers may know more than they did when the message was decided.
     event_clock: bool = False
+    #: Where recommended products are looked up; nothing is recommended by default.
+    shelves: Shelves = field(default_factory=FixedShelves)
 
     def fill(
         self, leased: LeasedMessage, customer: Customer | None, now: datetime
@@ -76,15 +81,36 @@ class Envelopes:
         subject = Subject(message.customer_id, message.channel, message.purpose)
         leaves = message.message_class.value in outside.OPT_OUT_CLASSES
         way_out = self.links.unsubscribe_url(subject) if leaves else ""
-        values = {**message.variables, "shop": self._shop, "unsubscribe_url": way_out}
+        # A replay delivers long after it decided: products were then what they no longer are.
+        is_late = self.event_clock
+        shown = message.variables if is_late else shown_now(message, self.shelves.products)
+        if shown is None:
+            return Withheld(outcome=Outcome.DROPPED, reason=Reason.GUARD)
+        leased = replace(leased, message=replace(message, variables=shown))
+        values = {
+            **shown,
+            "shop": self._shop,
+            "unsubscribe_url": way_out,
+            "recommend": self._recommender(customer, now),
+        }
         try:
-            content = self.templates.render(
-                message.template, message.channel, message.locale, values
+            # A ticket or a webhook is its values.
+            content = (
+                self.templates.render(message.template, message.channel, message.locale, values)
+                if message.template
+                else {}
             )
+        except TooFewProducts:
+            return Withheld(outcome=Outcome.DROPPED, reason=Reason.GUARD)
         except TemplateError:
             return Withheld(outcome=Outcome.FAILED, reason=Reason.TEMPLATE)
         mailto = self.links.unsubscribe_mailto(subject) if leaves else ""
         return self._filled(leased, content, way_out, mailto)
+
+    def _recommender(self, customer: Customer | None, now: datetime) -> Recommender:
+        if customer is None:
+            return Recommender(self.shelves)
+        return Recommender(self.shelves, lambda: shopper_of(self.ruleset, customer, now))
 
     @property
     def _shop(self) -> Mapping[str, str]:

@@ -16,7 +16,7 @@ import jsonschema_rs
 import orjson
 
 from shopflow.domain.event import IDENTIFIED, Event
-from shopflow.domain.ids import CustomerId, EventId
+from shopflow.domain.ids import SUBJECT, CustomerId, EventId, is_subject
 from shopflow.runtime.secrets import Secrets
 
 #: The most that one event may weigh.
@@ -32,6 +32,8 @@ FIRST_YEAR, LAST_YEAR = 1970, 2199
 
 _FIELDS = frozenset({"id", "type", "occurred_at", "customer_id", "anonymous_id", "data"})
 _MESSAGE_LENGTH = 300
+#: What nearly every id is; whatever else is looked at more closely.
+_PLAIN = re.compile(rf"[^\x00-\x1f\x7f]{{1,{MAX_ID}}}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _RFC3339 = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII
@@ -136,6 +138,9 @@ class Ingest:
         data = fields.get("data", {})
         customer = _id(fields, "customer_id") if fields.get("customer_id") is not None else None
         visitor = _id(fields, "anonymous_id") if fields.get("anonymous_id") is not None else None
+        for name, value in (("customer_id", customer), ("anonymous_id", visitor)):
+            if value is not None and is_subject(value):
+                raise _Bad(BadReason.ENVELOPE, f"{name}: no customer's id begins with '{SUBJECT}'")
         self._check_payload(event_type, data)
         # Schemas may say less than this, but an event's data is always an object.
         if not isinstance(data, dict):
@@ -239,6 +244,8 @@ def _texts(document: object) -> Iterator[str]:
 
 def _id(fields: Mapping[str, object], name: str) -> str:
     value = fields.get(name)
+    if type(value) is str and _PLAIN.fullmatch(value) and not value.isspace():
+        return value
     if value is None:
         raise _Bad(BadReason.ENVELOPE, f"{name}: is missing")
     if not isinstance(value, str):
@@ -263,9 +270,13 @@ def _instant(value: object) -> datetime:
             BadReason.BAD_TIME, "occurred_at: must be RFC 3339 with a zone: 2026-03-01T10:00:00Z"
         )
     day, clock, fraction, zone = match.groups()
-    micros = (fraction or "0").ljust(6, "0")[:6]
     try:
-        moment = datetime.fromisoformat(f"{day}T{clock}.{micros}{zone.upper()}").astimezone(UTC)
+        if zone == "Z" and fraction is None:
+            moment = datetime.fromisoformat(value)
+        else:
+            micros = (fraction or "0").ljust(6, "0")[:6]
+            text = f"{day}T{clock}.{micros}{zone.upper()}"
+            moment = datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError) as e:
         raise _Bad(BadReason.BAD_TIME, "occurred_at: no such moment") from e
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:

@@ -9,6 +9,7 @@ import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 from urllib.parse import quote
@@ -52,8 +53,7 @@ class Links:
 
     def token(self, subject: Subject) -> str:
         """The subject and its signature, as text that fits into a link."""
-        payload = _text(orjson.dumps(list(subject)))
-        return f"{payload}.{self._signature(payload)}"
+        return _token(self.secret, subject)
 
     def verify(self, token: str) -> Subject | None:
         """Whom the token was made for; None when this secret did not make it."""
@@ -66,7 +66,18 @@ class Links:
             return None
 
     def _signature(self, payload: str) -> str:
-        return _text(hmac.digest(self.secret, b"unsubscribe." + payload.encode(), sha256))
+        return _signature(self.secret, payload)
+
+
+@lru_cache(maxsize=64)
+def _token(secret: bytes, subject: Subject) -> str:
+    """Kept for a moment: a mail has it in its text, in its page and in two headers."""
+    payload = _text(orjson.dumps(list(subject)))
+    return f"{payload}.{_signature(secret, payload)}"
+
+
+def _signature(secret: bytes, payload: str) -> str:
+    return _text(hmac.digest(secret, b"unsubscribe." + payload.encode(), sha256))
 
 
 def _text(raw: bytes) -> str:

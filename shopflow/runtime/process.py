@@ -7,19 +7,28 @@ the rest goes on. Reading streams, timers and delivering messages are left to ot
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from shopflow.domain.event import Event
+from shopflow.domain.event import Event, News
+from shopflow.domain.ids import CustomerId
+from shopflow.domain.product import is_about_product
+from shopflow.engine.news import JUST_BEFORE, Place, addressed
+from shopflow.runtime import products
+from shopflow.runtime.fanout import Fanout
 from shopflow.runtime.faults import Complaints, halved, place_of, raise_unless_fault_of_item
 from shopflow.runtime.ingest import Accepted, BadReason, Ingest, Refused, as_sent, routing_id
-from shopflow.runtime.workset import Rules, Workset, failure
+from shopflow.runtime.stream import ALONE, Stream, fenced
+from shopflow.runtime.sweep import Sweeps
+from shopflow.runtime.timers import Timers
+from shopflow.runtime.workset import Rules, failure, served
 from shopflow.store.protocol import Batch, Store
 from shopflow.store.records import Arrival
+from shopflow.store.sweeps import Sweep
 
 log = logging.getLogger("shopflow.process")
 
@@ -52,32 +61,8 @@ class Entry(NamedTuple):
     position: str = ""
     #: None: it has just been received.
     received_at: datetime | None = None
-
-
-class Stream(NamedTuple):
-    """The right to read a stream: its name and the epoch of this reader."""
-
-    name: str
-    epoch: int
-    #: The one partition whose events it holds; None: it holds all, and has no reader beside it.
-    partition: int | None = None
-
-    def workset(self, store: Store, batch: Batch, rules: Rules, clock: datetime) -> Workset:
-        """What one transaction of this stream decides: the customers of its partition."""
-        if self.partition is None:
-            return Workset(batch, rules, clock=clock)
-        return Workset(
-            batch, rules, clock=clock, ours=lambda key: store.partition_of(key) == self.partition
-        )
-
-
-#: The stream of whoever decides everything alone.
-ALONE = Stream("", 0)
-
-
-def fenced(store: Store, stream: Stream) -> AbstractContextManager[Batch]:
-    """One batch that commits only while the stream is this reader's; alone there is no fence."""
-    return store.transaction(stream.name, stream.epoch) if stream.name else store.transaction()
+    #: Another partition has it too, and counts it.
+    copied: bool = False
 
 
 class _Read(NamedTuple):
@@ -92,6 +77,9 @@ class Processor:
         self._store = store
         self._rules = rules
         self._ingest = ingest
+        self._fanout = Fanout(store, rules.rulebook)
+        self._timers = Timers(store, rules)
+        self._sweeps = Sweeps(store, rules)
         self._complaints = Complaints(log)
         #: Time of the newest event accepted here; where the events are the clock, it is the time.
         self.read_to: datetime | None = None
@@ -106,18 +94,88 @@ class Processor:
             _Read(entry, self._ingest.read(entry.raw, received_at=entry.received_at or now))
             for entry in entries
         ]
+        answers: list[Answer] = []
+        run: list[_Read] = []
+        for read in reads:
+            event = _event_of(read)
+            alone = event is not None and self._rules.rulebook.has_audience(event)
+            if alone or (event is not None and self._goes_first(event)):
+                # Who waits for an event about no customer is known once all before is decided.
+                answers += self._take(stream, run, now)
+                run = []
+            run.append(read)
+            if alone:
+                # And what comes after it has to know of it.
+                answers += self._take(stream, run, now)
+                run = []
+        return answers + self._take(stream, run, now)
+
+    def _take(self, stream: Stream, reads: Sequence[_Read], now: datetime) -> list[Answer]:
+        """A run of reads, of which only the first may be an event that enrolments await."""
+        waiting = self._tell_pages(stream, reads[0], now) if reads else []
         return halved(
             reads,
-            lambda some: self._transact(stream, some, now),
+            lambda some: served(
+                self._rules,
+                lambda: self._transact(stream, some, waiting if some[0] is reads[0] else [], now),
+            ),
             lambda one, error: self._set_aside(stream, one, error, now),
         )
 
-    def hear(self, now: datetime, stream: Stream = ALONE) -> int:
-        """Everything in the inbox of the stream's partition is decided; returns how much it was."""
+    def _tell_pages(self, stream: Stream, read: _Read, now: datetime) -> list[Place]:
+        """Who waits for the event and is still to hear of it: the last page of them.
+
+        The others have heard, unless the event came before; so have the timers due before it.
+        """
+        event = _event_of(read)
+        if event is None or not self._goes_first(event):
+            return []
+        before = event.occurred_at - JUST_BEFORE
+        clock = max(before, now)
+        while self._timers.tick_page(before, stream=stream, clock=clock):
+            continue
+        if self._rules.facts.event_clock:
+            for _ in self._sweeps.all_at_once(before, stream, clock):
+                continue
+        if not self._fanout.is_awaited(event):
+            return []
+        pages = self._fanout.pages(event, stream.partition)
+        last = next(pages, [])
+        for page in pages:
+            told = addressed(event, last)
+            if not served(self._rules, lambda: self._tell_page(stream, read, told, now)):  # noqa: B023 - called at once
+                return []
+            last = page
+        return last
+
+    def _goes_first(self, event: Event) -> bool:
+        """Whether the timers due before the event have to fire before it counts."""
+        # In a replay nothing but events moves the clock, and timers read what products were then.
+        replayed = self._rules.facts.event_clock and is_about_product(event.type)
+        return replayed or self._fanout.is_awaited(event)
+
+    def _tell_page(
+        self, stream: Stream, read: _Read, told: Sequence[tuple[CustomerId, News]], now: datetime
+    ) -> bool:
+        """False when the event had come before, and nobody is told."""
+        with fenced(self._store, stream) as batch:
+            arrival = self._arrival(stream, read)
+            if arrival is not None and batch.knows(arrival):
+                return False
+            work = stream.workset(self._store, batch, self._rules, now)
+            work.tell(told)
+            work.write()
+        return True
+
+    def hear(self, now: datetime, stream: Stream = ALONE, *, most: int = 2**31) -> int:
+        """What is in the inbox of the stream's partition is decided; returns how much it was.
+
+        Everything, or about so many at most.
+        """
         heard, limit = 0, PAGE
         while True:
             try:
-                count = self._hear(limit, now, stream)
+                count = served(self._rules, lambda: self._hear(limit, now, stream))  # noqa: B023 - called at once
             except Exception as e:  # noqa: BLE001 - the job boundary: one input may be at fault
                 raise_unless_fault_of_item(e)
                 if limit == 1:
@@ -126,41 +184,65 @@ class Processor:
                 limit = PAGE if limit == 1 else limit // 2
                 continue
             heard += count
-            if not count:
+            if not count or heard >= most:
                 return heard
             limit = PAGE
 
-    def _transact(self, stream: Stream, reads: Sequence[_Read], now: datetime) -> list[Answer]:
+    def _transact(
+        self, stream: Stream, reads: Sequence[_Read], waiting: list[Place], now: datetime
+    ) -> list[Answer]:
         with self._store.transaction(stream.name, stream.epoch) as batch:
-            arrivals = [arrival for read in reads if (arrival := self._arrival(read))]
+            arrivals = [arrival for read in reads if (arrival := self._arrival(stream, read))]
             news = iter(batch.accept_events(arrivals))
-            answers = [_answer(batch, read.result, news, now) for read in reads]
+            answers = [_answer(batch, read, news, now) for read in reads]
             fresh = [
                 read.result.event
                 for read, answer in zip(reads, answers, strict=True)
                 if isinstance(read.result, Accepted) and answer.taken is Taken.ACCEPTED
             ]
+            copies = [_event_of(read) for read in reads if read.entry.copied]
             work = stream.workset(self._store, batch, self._rules, now)
             work.load(event.concerns for event in fresh if event.concerns is not None)
             for event in fresh:
                 if event.concerns is not None:
                     work.decide(event.concerns, event)
+                    continue
+                if self._rules.products is not None:
+                    self._rules.products.learn(event)
+                if event is _event_of(reads[0]):
+                    work.tell(addressed(event, waiting))
+                if event not in copies:
+                    work.begin_for_subjects(event)
+                if self._rules.rulebook.has_audience(event):
+                    self._begin_sweeps(batch, event, stream.partition)
             work.write()
+            copied = {_id_of(read) for read in reads if read.entry.copied}
+            products.keep(batch, [event for event in fresh if event.id not in copied])
             read_to = max((event.occurred_at for event in fresh), default=None)
             batch.advance(reads[-1].entry.position, read_to)
+        if self._rules.occasions is not None and any(map(self._rules.rulebook.has_audience, fresh)):
+            self._rules.occasions.forget()
         if read_to is not None:
             self.read_to = max(read_to, self.read_to or read_to)
         return answers
 
-    def _arrival(self, read: _Read) -> Arrival | None:
+    def _begin_sweeps(self, batch: Batch, event: Event, partition: int | None) -> None:
+        for number in range(self._store.partitions) if partition is None else [partition]:
+            batch.begin_sweep(Sweep(partition=number, at=event.occurred_at, event=event))
+
+    def _arrival(self, stream: Stream, read: _Read) -> Arrival | None:
         if not isinstance(read.result, Accepted):
             return None
         event = read.result.event
         kept = self._ingest.secrets.blanked(event)
         raw = read.entry.raw if kept is event else as_sent(kept)
         # A clamped time is ours; the sender's own is what a resend carries again.
-        stored = replace(kept, occurred_at=read.result.sent_at)
-        return Arrival(self._store.partition_of(routing_id(event)), stored, raw)
+        sent_at = read.result.sent_at
+        stored = kept if sent_at == kept.occurred_at else replace(kept, occurred_at=sent_at)
+        home = self._store.partition_of(routing_id(event))
+        if read.entry.copied and stream.partition is not None:
+            return Arrival(stream.partition, stored, raw, copied=True)
+        return Arrival(home, stored, raw)
 
     def _set_aside(self, stream: Stream, read: _Read, error: Exception, now: datetime) -> Answer:
         """The one input at fault becomes a dead letter; no event row, so that it may come again."""
@@ -169,7 +251,8 @@ class Processor:
         detail = place_of(error)
         self._complaints.tell("an input could not be decided and was set aside", detail)
         with self._store.transaction(stream.name, stream.epoch) as batch:
-            self._dead(batch, event, detail, now)
+            if not read.entry.copied:
+                self._dead(batch, event, detail, now)
             batch.advance(read.entry.position)
         return Answer(
             taken=Taken.DEAD_LETTER,
@@ -209,16 +292,30 @@ class Processor:
         )
 
 
-def _answer(
-    batch: Batch, result: Accepted | Refused, news: Iterator[bool], now: datetime
-) -> Answer:
+def _id_of(read: _Read) -> str:
+    return read.result.event.id if isinstance(read.result, Accepted) else ""
+
+
+def _event_of(read: _Read) -> Event | None:
+    return read.result.event if isinstance(read.result, Accepted) else None
+
+
+def _answer(batch: Batch, read: _Read, news: Iterator[bool], now: datetime) -> Answer:
+    result = read.result
     if isinstance(result, Accepted):
         taken = Taken.ACCEPTED if next(news) else Taken.DUPLICATE
         return Answer(taken=taken, event_id=result.event.id)
-    batch.dead_letter(result.reason, at=now, raw=result.raw.encode(), detail=result.detail)
+    if not read.entry.copied:
+        batch.dead_letter(result.reason, at=now, raw=result.raw.encode(), detail=result.detail)
     return Answer(
         taken=Taken.DEAD_LETTER,
         event_id=result.event_id,
         reason=result.reason,
         detail=result.detail,
     )
+
+
+def tell_refused(stream: str, answers: Sequence[Answer]) -> None:
+    """A line for the dead letters among them: how many for which reason, and nothing of what."""
+    if reasons := Counter(str(one.reason) for one in answers if one.reason):
+        log.info("dead letters", extra={"stream": stream, "reasons": dict(reasons)})

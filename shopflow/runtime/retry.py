@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -45,23 +46,25 @@ _LONGEST_REST = timedelta(seconds=30)
 
 
 class Rest:
-    """How long a channel that cannot be reached is left alone."""
+    """How long a channel that cannot be reached is left alone, by a clock in seconds."""
 
-    def __init__(self, *, policy: RetryPolicy) -> None:
+    def __init__(self, policy: RetryPolicy, clock: Callable[[], float]) -> None:
         self._policy = policy
+        self._clock = clock
         self._failures = 0
-        self.is_due = False
+        self._until = 0.0
 
     def note(self, receipt: Receipt) -> None:
         """Takes a receipt into account."""
         if receipt.outcome is not Outcome.FAILED or receipt.reason not in _CHANNEL_DOWN:
             self._failures = 0
-            self.is_due = False
-        elif not self.is_due:
+            self._until = 0.0
+        elif not self.left:
             self._failures += 1
-            self.is_due = True
+            pause = min(self._policy.pause("rest", self._failures), _LONGEST_REST)
+            self._until = self._clock() + pause.total_seconds()
 
-    def take(self) -> timedelta:
-        """The rest that is due."""
-        self.is_due = False
-        return min(self._policy.pause("rest", self._failures), _LONGEST_REST)
+    @property
+    def left(self) -> float:
+        """Seconds of rest that are left."""
+        return max(self._until - self._clock(), 0.0)

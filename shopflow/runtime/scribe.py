@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import datetime
-from typing import Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple, Protocol, TypeVar
 
 from shopflow.domain.ids import MessageId
-from shopflow.store.protocol import Outbox
-from shopflow.store.records import Retry, Settled
+from shopflow.store.outgoing import Outbox
+from shopflow.store.records import Begun, Retry, Settled
 
 Result = TypeVar("Result")
 
@@ -22,71 +21,62 @@ class Write(Protocol):
         ...
 
 
+class _Entry(NamedTuple):
+    """What one slot wants written, and whom to tell."""
+
+    words: Sequence[Settled | Retry]
+    begun: Begun | None
+    known: asyncio.Future[bool]
+
+
 class Scribe:
     """Commits attempts and receipts of one deliverer, few commits for many messages.
 
     A slot waits for its own commit before it goes on, so that a kill leaves no more messages in
-    doubt than there are slots.
+    doubt than there are slots. The word on its last message and the begin of its next go together.
     """
 
     def __init__(self, outbox: Outbox, write: Write, owner: str) -> None:
         self._outbox = outbox
         self._write = write
         self._owner = owner
-        self._begun: list[tuple[MessageId, datetime, asyncio.Future[bool]]] = []
-        self._words: list[tuple[Settled | Retry, asyncio.Future[bool]]] = []
+        self._entries: list[_Entry] = []
         self._something = asyncio.Event()
 
-    async def begin(self, message_id: MessageId, now: datetime) -> bool:
-        """True once the attempt is written down; False when the message is no longer ours."""
-        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._begun.append((message_id, now, future))
-        self._something.set()
-        return await future
+    async def note(self, words: Sequence[Settled | Retry], begun: Begun | None = None) -> bool:
+        """The words are written down, and the attempt that begins; False when it may not begin.
 
-    async def record(self, word: Settled | Retry) -> bool:
-        """True once the word on an attempt is written down; False when it came too late."""
-        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._words.append((word, future))
+        It may not when the message is no longer ours.
+        """
+        known: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._entries.append(_Entry(words, begun, known))
         self._something.set()
-        return await future
+        return await known
 
     async def run(self) -> None:
         """Commits until cancelled."""
         while True:
             await self._something.wait()
             self._something.clear()
-            begun, self._begun = self._begun, []
-            words, self._words = self._words, []
+            entries, self._entries = self._entries, []
             try:
-                known = await self._write(lambda: self._commit(begun, words))  # noqa: B023 - awaited here
+                changed = await self._write(lambda: self._commit(entries))  # noqa: B023 - awaited here
             except Exception as e:
                 # Whoever waits must hear of it; the loop itself ends with the same error.
-                for future in [entry[2] for entry in begun] + [entry[1] for entry in words]:
-                    if not future.done():
-                        future.set_exception(e)
+                for entry in entries:
+                    if not entry.known.done():
+                        entry.known.set_exception(e)
                 raise
-            for message_id, _, future in begun:
-                future.set_result(message_id in known)
-            for word, future in words:
-                future.set_result(_id(word) in known)
+            for entry in entries:
+                if not entry.known.done():
+                    begun = entry.begun
+                    entry.known.set_result(begun is None or begun.message_id in changed)
 
-    def _commit(
-        self,
-        begun: list[tuple[MessageId, datetime, asyncio.Future[bool]]],
-        words: list[tuple[Settled | Retry, asyncio.Future[bool]]],
-    ) -> set[MessageId]:
-        known: set[MessageId] = set()
-        if words:
-            settled = [word for word, _ in words if isinstance(word, Settled)]
-            retries = [word for word, _ in words if isinstance(word, Retry)]
-            known |= self._outbox.record(owner=self._owner, settled=settled, retries=retries)
-        if begun:
-            ids = [message_id for message_id, _, _ in begun]
-            now = max(now for _, now, _ in begun)
-            known |= self._outbox.start_attempt(ids, owner=self._owner, now=now)
-        return known
-
-
-def _id(word: Settled | Retry) -> MessageId:
-    return word.message_id if isinstance(word, Retry) else word.report.message.id
+    def _commit(self, entries: Sequence[_Entry]) -> set[MessageId]:
+        words = [word for entry in entries for word in entry.words]
+        return self._outbox.record(
+            owner=self._owner,
+            settled=[word for word in words if isinstance(word, Settled)],
+            retries=[word for word in words if isinstance(word, Retry)],
+            begun=[entry.begun for entry in entries if entry.begun is not None],
+        )

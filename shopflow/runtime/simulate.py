@@ -17,6 +17,7 @@ from typing import NamedTuple
 import orjson
 
 from shopflow.domain.event import Event, Facts
+from shopflow.domain.ids import is_subject
 from shopflow.domain.message import Message
 from shopflow.engine import Rulebook
 from shopflow.gitops.outcome import Tally
@@ -167,16 +168,19 @@ class _Replay:
                 shop.drain()
         if result.tally.loops:
             result.dead_letters["emit_loop"] = result.tally.loops
-        result.customers = sum(one.alias_of is None for one in shop.customers.values())
+        result.customers = sum(
+            one.alias_of is None and not is_subject(one.id) for one in shop.customers.values()
+        )
         return result
 
     def _decide(self, line: Line, event: Event) -> None:
         result = self._result
         result.end = max(result.end or event.occurred_at, event.occurred_at)
-        if event.concerns is None:
-            return
         try:
-            self._shop.give(event.concerns, event)
+            if event.concerns is None:
+                self._shop.hear(event)
+            else:
+                self._shop.give(event.concerns, event)
         except RuntimeError as e:
             self._refuse(line, BadReason.DECIDE_FAILED, str(e))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,8 +11,8 @@ from shopflow.domain.customer import Customer
 from shopflow.domain.event import Tick
 from shopflow.domain.ids import CustomerId
 from shopflow.runtime.faults import Complaints, halved, place_of
-from shopflow.runtime.process import ALONE, Stream, fenced
-from shopflow.runtime.workset import Rules, failure
+from shopflow.runtime.stream import ALONE, Stream, fenced
+from shopflow.runtime.workset import Rules, failure, served
 from shopflow.store.protocol import Store
 
 log = logging.getLogger("shopflow.timers")
@@ -37,7 +37,7 @@ class Timers:
         """Every timer due by then has fired; returns how many customers had one."""
         ticked = 0
         while page := self._due(at, PAGE):
-            ticked += sum(halved(page, lambda ids: self._tick(ids, at), self._postponing(at)))
+            ticked += sum(halved(page, self._ticking(at), self._postponing(at)))
         return ticked
 
     def tick_page(
@@ -48,7 +48,7 @@ class Timers:
         The clock is later than `at` where the tick has waited in a stream.
         """
         page = self._due(at, PAGE, stream.partition)
-        halved(page, lambda ids: self._tick(ids, at, stream, clock), self._postponing(at))
+        halved(page, self._ticking(at, stream, clock), self._postponing(at))
         return bool(page)
 
     def drain(self, stream: Stream = ALONE) -> Iterator[int]:
@@ -59,7 +59,7 @@ class Timers:
         """
 
         def fire(page: Sequence[CustomerId]) -> list[int]:
-            return self._drain(page, stream)
+            return served(self._rules, lambda: self._drain(page, stream))
 
         more = True
         while more:
@@ -75,12 +75,17 @@ class Timers:
         with self._store.transaction() as batch:
             return batch.due(at, limit=limit, partition=partition)
 
+    def _ticking(
+        self, at: datetime, stream: Stream = ALONE, clock: datetime | None = None
+    ) -> Callable[[Sequence[CustomerId]], list[int]]:
+        return lambda ids: served(self._rules, lambda: self._tick(ids, at, stream, clock))
+
     def _tick(
         self,
         due: Sequence[CustomerId],
         at: datetime,
-        stream: Stream = ALONE,
-        clock: datetime | None = None,
+        stream: Stream,
+        clock: datetime | None,
     ) -> list[int]:
         with fenced(self._store, stream) as batch:
             work = stream.workset(self._store, batch, self._rules, clock or at)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
+from shopflow.domain.coupon import OutOfCodes, Redeem, Reserve, Settle
 from shopflow.domain.customer import Customer
-from shopflow.domain.event import Facts, Input, time_of
-from shopflow.domain.ids import CustomerId
+from shopflow.domain.event import Event, Facts, Input, News, time_of
+from shopflow.domain.ids import CustomerId, MessageId
 from shopflow.domain.journal import (
     Cancel,
     DeadLetter,
@@ -24,13 +26,22 @@ from shopflow.domain.journal import (
 )
 from shopflow.domain.message import Message
 from shopflow.engine import Rulebook, decide
-from shopflow.runtime.faults import place_of
+from shopflow.engine.profile import BOUNCED, COMPLAINED
+from shopflow.engine.subjects import rows_of
+from shopflow.runtime.codes import CodesAhead, Draws
+from shopflow.runtime.faults import place_of, raise_unless_fault_of_item
 from shopflow.runtime.ingest import BadReason, as_sent
+from shopflow.runtime.occasions import Occasions
+from shopflow.runtime.products import ProductFacts
 from shopflow.runtime.secrets import Secrets
 from shopflow.store.protocol import Batch
+from shopflow.store.records import Fate, Heard, Wait
+
+Result = TypeVar("Result")
 
 #: Tells that one input may lead to, all customers together; more is a loop through aliases.
 MAX_TOLD = 1000
+_HEARD = frozenset({BOUNCED, COMPLAINED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +51,18 @@ class Rules:
     rulebook: Rulebook
     facts: Facts
     secrets: Secrets
+    #: None: no pool has a code.
+    codes: CodesAhead | None = None
+    #: None: the facts know of products what they always knew.
+    products: ProductFacts | None = None
+    #: None: nothing concerns everybody.
+    occasions: Occasions | None = None
+
+    def of_partition(self, partition: int | None) -> Rules:
+        """The rules with what is known in the partition; None stands for all of them."""
+        if self.occasions is None:
+            return self
+        return replace(self, facts=self.occasions.facts(self.facts, partition))
 
 
 class Workset:
@@ -70,6 +93,10 @@ class Workset:
         self._outgoing: list[Queue | Requeue | Cancel] = []
         self._ledger: list[LedgerEntry] = []
         self._dead: list[DeadLetter] = []
+        self._heard: list[Heard] = []
+        self._draws = Draws(rules.codes, rules.facts)
+        #: The customers as they were kept, of those that have changed.
+        self._before: dict[CustomerId, Customer] = {}
 
     def load(self, ids: Iterable[CustomerId]) -> None:
         """The customers of these ids are at hand, and those that aliases among them stand for."""
@@ -99,13 +126,40 @@ class Workset:
                 raise RecursionError(f"one input led to more than {MAX_TOLD} others")
             self._one(*self._told.popleft())
 
+    def tell(self, told: Sequence[tuple[CustomerId, News]]) -> None:
+        """Each hears of it; a customer who cannot be decided keeps it from nobody else."""
+        self.load(customer_id for customer_id, _ in told)
+        for customer_id, news in told:
+            try:
+                self.decide(customer_id, news)
+            except Exception as e:  # noqa: BLE001 - one customer may be at fault
+                raise_unless_fault_of_item(e)
+                self._told.clear()
+                self._journal.append(failure(customer_id, time_of(news), e))
+
+    def begin_for_subjects(self, event: Event) -> None:
+        """What the event starts for rows of their own is decided here, or told to their reader."""
+        for row in rows_of(self._rules.rulebook, event, self._rules.facts):
+            if self._is_ours(row):
+                self.decide(row, event)
+            else:
+                self._batch.tell(row, event)
+
     def write(self) -> int:
-        """Everything decided is in the batch; returns how many messages were queued."""
+        """Everything decided is in the batch; returns how many messages were queued.
+
+        Raises:
+            TooFewCodesError: A code is somebody else's; the batch has to be decided again.
+        """
         batch = self._batch
+        self._write_waits()
         batch.save(self._customers[key] for key in sorted(self._changed))
         batch.journal(self._journal)
         batch.ledger(self._ledger)
+        if self._heard:
+            batch.note_heard(self._heard)
         queued = self._write_outgoing()
+        self._draws.write(batch)
         for letter in self._dead:
             event = self._rules.secrets.blanked(letter.event)
             batch.dead_letter(letter.reason, at=self._clock, event=event, raw=as_sent(event))
@@ -114,12 +168,15 @@ class Workset:
     def _one(self, customer_id: CustomerId, given: Input) -> None:
         before = self.customer(customer_id)
         at = time_of(given)
-        facts = self._rules.facts
+        if isinstance(given, Event) and given.type in _HEARD and (one := heard_of(given)):
+            self._heard.append(one)
+        facts = self._draws.facts
         clock = at if facts.event_clock else self._clock
         decision: Decision = decide(
             self._rules.rulebook, before, given, at=at, clock=clock, facts=facts
         )
         if decision.customer is not before:
+            self._before.setdefault(customer_id, before)
             self._customers[customer_id] = decision.customer
             self._changed[customer_id] = None
         for effect in decision.effects:
@@ -140,16 +197,30 @@ class Workset:
                 self._ledger.append(effect)
             case DeadLetter():
                 self._dead.append(effect)
+            case Reserve() | Settle() | Redeem() | OutOfCodes():
+                self._draws.take(effect)
 
     def _is_ours(self, customer_id: CustomerId) -> bool:
         return self._ours is None or self._ours(customer_id)
+
+    def _write_waits(self) -> None:
+        gone, new = set[Wait](), set[Wait]()
+        for customer_id, before in self._before.items():
+            waited, waits = _waits_of(before), _waits_of(self._customers[customer_id])
+            gone |= waited - waits
+            new |= waits - waited
+        if gone:
+            self._batch.drop_waits(gone)
+        if new:
+            self._batch.add_waits(sorted(new))
 
     def _write_outgoing(self) -> int:
         """In the order decided: a message may be queued, cancelled and asked for again."""
         queued = 0
         for kind, effects in _runs(self._outgoing):
             if kind is Cancel:
-                self._batch.cancel([e for e in effects if isinstance(e, Cancel)])
+                cancels = [e for e in effects if isinstance(e, Cancel)]
+                self._draws.free(cancels, self._batch.cancel(cancels), self._clock)
                 continue
             messages: list[Message] = [e.message for e in effects if not isinstance(e, Cancel)]
             queued += len(messages)
@@ -158,6 +229,23 @@ class Workset:
             )
             put(messages)
         return queued
+
+
+def served(rules: Rules, work: Callable[[], Result]) -> Result:
+    """What the batch gives, with products as they are; where it needs codes, once it has them."""
+    if rules.products is not None:
+        rules.products.refresh()
+    return work() if rules.codes is None else rules.codes.serve(work)
+
+
+def heard_of(event: Event) -> Heard | None:
+    """What the event tells of a message that had been accepted; None when that is no news."""
+    bounced = event.type == BOUNCED
+    if event.concerns is None or (bounced and event.data.get("bounce") != "hard"):
+        return None
+    fate = Fate.BOUNCED if bounced else Fate.COMPLAINED
+    message_id = MessageId(str(event.data.get("message_id") or ""))
+    return Heard(fate, message_id, event.concerns, str(event.data.get("channel") or "email"))
 
 
 def failure(customer_id: CustomerId, at: datetime, error: Exception) -> JournalEntry:
@@ -169,6 +257,14 @@ def failure(customer_id: CustomerId, at: datetime, error: Exception) -> JournalE
         reason=BadReason.DECIDE_FAILED,
         values={"error": place_of(error)},
     )
+
+
+def _waits_of(customer: Customer) -> set[Wait]:
+    return {
+        Wait(one.event_type, one.key, enrolment.id, customer.id, one.since)
+        for enrolment in customer.enrolments
+        for one in enrolment.awaits
+    }
 
 
 def _runs(

@@ -1,11 +1,10 @@
-"""The HTTP door: `POST /v1/events`, and what a load balancer asks.
+"""The HTTP door: `POST /v1/events`, recommendations, and what a load balancer asks.
 
 An event that is answered with success is on disk. Deciding it is the runner's.
 """
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Sequence
 
 import orjson
@@ -14,8 +13,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from shopflow.runtime.advice import Advice
 from shopflow.runtime.door import EventDoor, Full, Shut
+from shopflow.runtime.meter import ANSWERED, Meter
 from shopflow.runtime.process import Answer, Taken
+from shopflow.web.probes import Probes, bears, routes
+from shopflow.web.recommendations import route
 
 #: Events of one request, and its size.
 MAX_EVENTS = 1000
@@ -31,10 +34,27 @@ class _Refusal(Exception):  # noqa: N818 - never leaves this module
         self.message = message
 
 
-def create_app(door: EventDoor, *, api_key: str = "") -> Starlette:
-    """The application; with a key, whoever brings events must show it as a bearer token."""
+def create_app(
+    door: EventDoor,
+    *,
+    api_key: str = "",
+    metrics_key: str = "",
+    probes: Probes | None = None,
+    meter: Meter | None = None,
+    advice: Advice | None = None,
+) -> Starlette:
+    """The application; with a key, whoever brings events or asks must show it as a bearer token.
+
+    Metrics have a key of their own; where there is none, they want that of the events.
+    """
+    counted = meter or Meter()
 
     async def events(request: Request) -> Response:
+        response = await answered(request)
+        counted.add(ANSWERED, str(response.status_code))
+        return response
+
+    async def answered(request: Request) -> Response:
         try:
             _check_key(request, api_key)
             raws = _split(await _body(request))
@@ -49,29 +69,21 @@ def create_app(door: EventDoor, *, api_key: str = "") -> Starlette:
             return Response(status_code=400)
         return JSONResponse(_told(answers), status_code=_status(answers))
 
-    async def health(_: Request) -> Response:
-        return JSONResponse({"status": "ok"})
-
-    async def ready(_: Request) -> Response:
-        return JSONResponse(
-            {"status": "ready" if door.is_open else "stopping"},
-            status_code=200 if door.is_open else 503,
-        )
-
     return Starlette(
         routes=[
             Route("/v1/events", events, methods=["POST"]),
-            Route("/healthz", health),
-            Route("/readyz", ready),
+            *routes(probes, lambda: door.is_open, metrics_key or api_key),
+            *([route(advice, lambda asking: _may(asking, api_key))] if advice else []),
         ]
     )
 
 
+def _may(request: Request, api_key: str) -> bool:
+    return not api_key or bears(request, api_key)
+
+
 def _check_key(request: Request, api_key: str) -> None:
-    if not api_key:
-        return
-    scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not hmac.compare_digest(given.encode(), api_key.encode()):
+    if not _may(request, api_key):
         raise _Refusal(401, "show the API key: Authorization: Bearer KEY")
 
 

@@ -43,7 +43,14 @@ def listen(address: str) -> socket.socket:
 async def serve(app: ASGIApp, listening: socket.socket, ending: asyncio.Event) -> None:
     """Answers requests until the event is set, and then those that are under way."""
     server = _Server(
-        uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE)
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            # Its lines look like ours.
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=GRACE,
+        )
     )
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     waiting = asyncio.create_task(ending.wait())

@@ -120,14 +120,20 @@ class Script:
             }
             if not self._say(writer, verb, usual.get(verb, b"250 ok\r\n")):
                 return
-            if verb == "DATA":
+            if verb == "DATA" and not self._refuses_data():
                 if self.answer("MIDDLE", self.counts["DATA"]) is Script.DROP:
                     await reader.read(200)
                     return
-                body = await reader.readuntil(b"\r\n.\r\n")
+                body = b""
+                while not body.endswith(b"\r\n.\r\n") and body != b".\r\n":
+                    body += await reader.readuntil(b"\r\n")
                 self.bodies.append(body)
                 if not self._say(writer, "BODY", b"250 taken\r\n"):
                     return
+
+    def _refuses_data(self):
+        answer = self.answer("DATA", self.counts["DATA"])
+        return answer is not None and answer is not Script.SILENCE and not answer.startswith(b"3")
 
     def _say(self, writer, what, usual):
         count = self.counts[what] = self.counts.get(what, 0) + 1

@@ -11,6 +11,8 @@ from typing import ClassVar
 
 import pytest
 from aiosmtpd.smtp import AuthResult
+from shopflow_channels.helpdesk import HelpdeskChannel
+from shopflow_channels.social import SocialChannel
 
 from shopflow.channel import Receipt
 from shopflow.plugins import find_channels
@@ -77,14 +79,37 @@ def subjects(sink, receiver, free_port, tmp_path):
     def log():
         yield Subject(channel=INSTALLED["log"], settings={"file": str(tmp_path / "log.jsonl")})
 
-    return {"email": email, "webhook": webhook, "log": log}
+    def posting(channel):
+        @contextmanager
+        def subject():
+            server = receiver()
+            with in_a_thread(server):
+                url = "http://127.0.0.1:{}/hook-{}"
+                told = {"authorization": f"Bearer {SECRET}"}
+                yield Subject(
+                    channel=channel,
+                    settings={"url": url.format(server.port, SECRET), **told},
+                    unreachable={"url": url.format(free_port, SECRET), **told},
+                    secrets=[SECRET],
+                    keys=lambda: server.keys,
+                )
+
+        return subject
+
+    return {
+        "email": email,
+        "helpdesk": posting(HelpdeskChannel),
+        "log": log,
+        "social": posting(SocialChannel),
+        "webhook": webhook,
+    }
 
 
 def _anyone():
     return lambda *_: AuthResult(success=True)
 
 
-@pytest.mark.parametrize("name", sorted(INSTALLED))
+@pytest.mark.parametrize("name", sorted({*INSTALLED, "helpdesk", "social"}))
 def test_registered_channel_keeps_the_contract(name, subjects):
     assert name in subjects, f"say in this file how to try the channel '{name}'"
     with subjects[name]() as subject:

@@ -26,25 +26,29 @@ def test_the_demo_sends_every_mail_and_can_be_looked_at(tmp_path, repo):
     began = time.monotonic()
     told = call("demo", "--customers", "60", "--seed", "7", "--out", str(folder))
     assert time.monotonic() - began < 120
-    sent, arrived = re.search(r"messages: (\d+) sent; (\d+) mails arrived", told).groups()
-    assert int(sent) == int(arrived) > 50
+    said = r"messages: (\d+) sent(?:, (\d+) dropped)?; (\d+) mails arrived"
+    sent, dropped, arrived = (int(number or 0) for number in re.search(said, told).groups())
+    assert sent == arrived > 50
     assert "<html" in (folder / "mail.html").read_text()
     assert "order-follow-up" in told
     environment = {"SHOPFLOW_DATABASE_URL": re.search(r"sqlite:///\S+", told)[0]}
     where = ("--project", str(repo))
     found = json.loads(call("status", "--format", "json", *where, env=environment))
-    assert found["messages"] == {"sent": int(sent)}
+    assert found["messages"] == {"sent": sent} | ({"dropped": dropped} if dropped else {})
     # Every command that it proposes works.
     customer = re.search(r"explain customer (\S+)", told)[1]
     assert "accepted by the channel" in call(
         "explain", "customer", customer, *where, env=environment
     )
-    # What the runtime sent is what a simulation says, message for message.
+    # What the runtime sent is what a simulation says, message for message, but for tickets and
+    # calls, which nobody takes here, and mails with nothing to recommend: a simulation writes none.
     simulated = json.loads(
         call("simulate", str(folder / "events.jsonl"), "--format", "json", *where)
     )
     sends = sum(sum(one["sends"].values()) for one in simulated["workflows"].values())
-    assert sends == int(sent)
+    assert sends == sent + dropped
+    mails = sum(one["sends"].get("email", 0) for one in simulated["workflows"].values())
+    assert sent <= mails < sent * 1.05
 
 
 def test_without_the_shipped_rules_it_says_where_they_are(monkeypatch, tmp_path):

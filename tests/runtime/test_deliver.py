@@ -15,12 +15,13 @@ from shopflow.domain.event import DeliveryReport, Outcome
 from shopflow.domain.message import Message
 from shopflow.domain.policy import MessageClass
 from shopflow.errors import ChannelError, TemplateError
-from shopflow.runtime.deliver import Carrier, Deliverer, Delivery
+from shopflow.runtime.carrier import Carrier, Delivery
+from shopflow.runtime.deliver import Deliverer
 from shopflow.runtime.envelope import Envelopes, Mode
 from shopflow.runtime.links import Links, Subject
 from shopflow.runtime.retry import RetryPolicy
 from shopflow.store.memory import MemoryStore
-from shopflow.store.records import DeliveryState, Pause
+from shopflow.store.records import Begun, DeliveryState, Pause
 from shopflow.testing.recording import RecordingChannel
 
 pytestmark = pytest.mark.anyio
@@ -336,7 +337,7 @@ async def test_what_a_killed_deliverer_held_goes_again_and_is_marked():
     post = Post(a_message(1), a_message(2))
     lease = {"limit": 2, "now": T0, "owner": "test:email", "lease_for": HOUR}
     post.store.outbox.lease("email", **lease)
-    post.store.outbox.start_attempt(["m1"], owner="test:email", now=T0)
+    post.store.outbox.record(owner="test:email", begun=[Begun("m1", T0)])
     (found,) = post.deliverer().recover()
     assert (found.requeued, [one.message.id for one in found.resent]) == (1, ["m1"])
     await post.deliver()

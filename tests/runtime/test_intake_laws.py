@@ -12,7 +12,8 @@ from support.worlds import World, worlds
 from shopflow.domain.event import Event, Facts
 from shopflow.engine import Rulebook
 from shopflow.runtime.ingest import Ingest
-from shopflow.runtime.process import Entry, Processor, Stream
+from shopflow.runtime.process import Entry, Processor
+from shopflow.runtime.stream import Stream
 from shopflow.runtime.timers import Timers
 from shopflow.runtime.workset import Rules
 from shopflow.store.memory import MemoryStore

@@ -13,7 +13,8 @@ from shopflow.engine import Rulebook
 from shopflow.errors import Conflict, StoreError
 from shopflow.runtime import workset
 from shopflow.runtime.ingest import Ingest
-from shopflow.runtime.process import Entry, Processor, Stream, Taken
+from shopflow.runtime.process import Entry, Processor, Taken
+from shopflow.runtime.stream import Stream
 from shopflow.runtime.timers import Timers
 from shopflow.runtime.workset import Rules
 from shopflow.store.memory import MemoryStore

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import ClassVar
 
-from aiosmtplib import SMTPException, SMTPResponseException
+from aiosmtplib import SMTPException, SMTPResponseException, SMTPTimeoutError
 
 from shopflow.channel import ContentSpec, FailureReason, Message, OnUncertain, Outcome, Receipt
 
@@ -20,8 +20,8 @@ from .connections import Connections, Line
 from .footer import bodies
 from .headers import checked_address
 from .mime import Unmailable, assemble
-from .pace import Pace
 from .settings import SCHEMA, SenderTable, read_server
+from .wire import Stage
 
 #: What a mail server or the way to it may do to an attempt.
 _FAILURES = (SMTPException, OSError, TimeoutError)
@@ -44,12 +44,14 @@ class EmailChannel:
     def __init__(self, settings: Mapping[str, object]) -> None:
         server = read_server(settings)
         self._senders = SenderTable(settings)
-        self._paces = {lane: Pace(rate) for lane, rate in self._senders.rates.items()}
         self._connections = Connections(server)
         self._workers = server.connections
 
     async def send(self, messages: Sequence[Message]) -> AsyncIterator[tuple[str, Receipt]]:
         """Each message's receipt as its mail is answered; as many at a time as connections."""
+        if len(messages) == 1:
+            yield messages[0].id, await self._only(messages[0])
+            return
         batch = _Batch(messages, self._workers)
         workers = [asyncio.create_task(self._work(batch)) for _ in range(batch.workers)]
         try:
@@ -64,6 +66,12 @@ class EmailChannel:
     async def aclose(self) -> None:
         """Lets go of the connections."""
         await self._connections.aclose()
+
+    async def _only(self, message: Message) -> Receipt:
+        try:
+            return await self._attempt(message)
+        except _Unreachable as e:
+            return e.receipt
 
     async def _work(self, batch: _Batch) -> None:
         while batch.waiting:
@@ -93,10 +101,6 @@ class EmailChannel:
             mail = assemble(message, identity, to, bodies(message))
         except Unmailable as e:
             return _refused(FailureReason.TEMPLATE, str(e))
-        pace = self._paces.get(self._senders.lane(message.message_class))
-        if pace and (wait := await pace.turn()):
-            detail = f"the sender's rate allows it in {wait:.0f} s"
-            return Receipt.failed(FailureReason.RATE_LIMITED, retryable=True, detail=detail)
         return await self._carry(_Mail(identity.address, to, mail))
 
     async def _carry(self, mail: _Mail) -> Receipt:
@@ -180,33 +184,28 @@ class _Mail:
 
     async def over(self, line: Line) -> Receipt:
         """The receipt after the whole transaction; raises `_Broken` with it if the line broke."""
-        smtp, stage = line.smtp, "MAIL"
+        wire = line.wire
         try:
-            await smtp.mail(self._from)
-            stage = "RCPT"
-            await smtp.rcpt(self._to)
-            stage = "DATA"
-            answer = await smtp.data(self._bytes)
+            reply = await wire.carry(self._from, self._to, self._bytes)
         except SMTPResponseException as e:
-            receipt = from_failure(stage, e)
+            receipt = from_failure("DATA" if wire.stage is Stage.SENT else wire.stage, e)
             if receipt.outcome is Outcome.UNCERTAIN:
                 raise _Broken(receipt, stale=False) from e
             await _reset(line, receipt)
             return receipt
         except _FAILURES as e:
-            if stage == "DATA":
-                # From here on the server may have taken it, whatever became of the answer.
+            if wire.stage is Stage.SENT:
                 raise _Broken(from_silence(e), stale=False) from e
-            stale = not line.is_fresh and not isinstance(e, TimeoutError)
-            raise _Broken(from_failure(stage, e), stale=stale) from e
-        return Receipt.accepted(detail=f"DATA accepted: {answer.code}")
+            stale = not line.is_fresh and not isinstance(e, SMTPTimeoutError)
+            raise _Broken(from_failure(wire.stage, e), stale=stale) from e
+        return Receipt.accepted(detail=f"DATA accepted: {reply.code}")
 
 
 async def _reset(line: Line, receipt: Receipt) -> None:
-    if not line.smtp.is_connected:
+    if not line.wire.is_open:
         return
     try:
-        await line.smtp.rset()
+        await line.wire.reset()
     except _FAILURES as e:
         raise _Broken(receipt, stale=False) from e
 

@@ -7,9 +7,10 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from aiosmtplib import SMTP, SMTPException
+from aiosmtplib import SMTP, SMTPHeloError
 
 from .settings import Server
+from .wire import Wire
 
 #: Seconds that a polite goodbye may take before the connection is simply cut.
 _GOODBYE = 2.0
@@ -18,10 +19,10 @@ _GOODBYE = 2.0
 class Line:
     """One open connection, and how much it has been used."""
 
-    __slots__ = ("carried", "smtp")
+    __slots__ = ("carried", "wire")
 
-    def __init__(self, smtp: SMTP) -> None:
-        self.smtp = smtp
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
         #: Mails begun on it.
         self.carried = 0
 
@@ -58,27 +59,28 @@ class Connections:
             finally:
                 line.carried += 1
                 if not keep:
-                    line.smtp.close()
-                elif line.smtp.is_connected:
+                    line.wire.close()
+                elif line.wire.is_open:
                     await self._put_back(line)
 
     async def aclose(self) -> None:
         """Says goodbye on every idle connection."""
         while self._idle:
-            await _quit(self._idle.pop())
+            await self._idle.pop().wire.quit(_GOODBYE)
 
     def _kept(self) -> Line | None:
         while self._idle:
             line = self._idle.pop()
-            if line.smtp.is_connected:
+            if line.wire.is_open:
                 return line
+            line.wire.close()
         return None
 
     async def _put_back(self, line: Line) -> None:
         if line.carried < self._server.max_per_connection:
             self._idle.append(line)
         else:
-            await _quit(line)
+            await line.wire.quit(_GOODBYE)
 
     async def _open(self) -> Line:
         server = self._server
@@ -94,12 +96,19 @@ class Connections:
             tls_context=self._context,
         )
         await smtp.connect()
-        return Line(smtp)
+        try:
+            if smtp.is_ehlo_or_helo_needed:
+                await _greet(smtp)
+            return Line(Wire(smtp, timeout=server.timeout))
+        except BaseException:
+            smtp.close()
+            raise
 
 
-async def _quit(line: Line) -> None:
+async def _greet(smtp: SMTP) -> None:
     try:
-        await line.smtp.quit(timeout=_GOODBYE)
-    except (SMTPException, OSError):
-        # The server is gone already; there is nobody left to say goodbye to.
-        line.smtp.close()
+        await smtp.ehlo()
+    except SMTPHeloError:
+        if not smtp.is_connected:
+            raise
+        await smtp.helo()

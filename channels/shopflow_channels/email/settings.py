@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from email.utils import parseaddr
 from typing import Any
 
+from shopflow.channel import SENDER_SETTINGS
 from shopflow.errors import SettingsError
 
 from .headers import checked_address
 from .mime import Identity
-from .pace import RATE_PATTERN
 
 _CLASSES = ("service", "relationship", "marketing", "internal", "tracking")
 _FROM = {"type": "string", "minLength": 3, "description": "Shop <hello@shop.example>"}
@@ -20,11 +20,8 @@ _REPLY_TO = {"type": "string", "minLength": 3, "description": "hello@shop.exampl
 _SENDER: Mapping[str, object] = {
     "type": "object",
     "additionalProperties": False,
-    "properties": {
-        "from": _FROM,
-        "reply_to": _REPLY_TO,
-        "rate": {"type": "string", "pattern": RATE_PATTERN, "description": "20/s, 300/min, 5000/h"},
-    },
+    "dependentRequired": {"warm_up": ["rate"]},
+    "properties": {"from": _FROM, "reply_to": _REPLY_TO, **SENDER_SETTINGS},
 }
 
 #: What shopflow.yaml may say under `channels.email`.
@@ -130,25 +127,19 @@ def read_server(settings: Mapping[str, Any]) -> Server:
 
 
 class SenderTable:
-    """The sender and the rate of each message class, stand-ins and defaults applied."""
+    """The sender of each message class, stand-ins and defaults applied."""
 
-    __slots__ = ("_identities", "_lanes", "rates")
+    __slots__ = ("_identities",)
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         given: Mapping[str, Mapping[str, Any]] = settings.get("senders", {})
         default = {key: settings[key] for key in ("from", "reply_to") if key in settings}
-        self._lanes: dict[str, str] = {}
         self._identities: dict[str, Identity] = {}
-        #: Rates by lane; classes that share a sender share its rate.
-        self.rates: dict[str, str] = {}
         for kind in _CLASSES:
-            lane = kind if kind in given else _STAND_IN.get(kind, kind)
-            self._lanes[kind] = lane
-            own = {**default, **given.get(lane, {})}
+            name = kind if kind in given else _STAND_IN.get(kind, kind)
+            own = {**default, **given.get(name, {})}
             if "from" in own:
-                self._identities[kind] = _identity(own, f"channels.email.senders.{lane}")
-            if "rate" in own:
-                self.rates[lane] = own["rate"]
+                self._identities[kind] = _identity(own, f"channels.email.senders.{name}")
         if not self._identities:
             raise SettingsError(
                 "channels.email.from: is missing; give it, or a sender for each class in "
@@ -158,10 +149,6 @@ class SenderTable:
     def identity(self, message_class: str) -> Identity | None:
         """Whom mails of this class come from; None when nobody is named."""
         return self._identities.get(message_class)
-
-    def lane(self, message_class: str) -> str:
-        """The class whose sender and rate this class shares."""
-        return self._lanes.get(message_class, message_class)
 
 
 def _identity(sender: Mapping[str, Any], where: str) -> Identity:

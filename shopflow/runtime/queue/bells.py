@@ -9,7 +9,6 @@ looking, and kept from being done twice in SQL.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterable
 from enum import StrEnum
 from typing import Any, NamedTuple, cast
@@ -20,7 +19,6 @@ from rq import Queue
 from rq.exceptions import DuplicateJobError
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
-from rq.utils import utcparse
 
 #: Seconds after which a lease that was not renewed is free.
 LEASE = 10.0
@@ -28,6 +26,8 @@ LEASE = 10.0
 RENEWAL = 2.0
 #: Seconds that a bell may be neither waiting nor answered, while a worker takes it up.
 GRACE = 3.0
+#: Seconds that a bell is remembered to have been found so.
+SUSPECTED = 60.0
 #: Seconds after which RQ ends a job that does not end by itself: a batch hangs.
 TIMEOUT = 300
 #: Seconds that RQ keeps a failed job for people to look at.
@@ -44,6 +44,28 @@ _RENEW = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return 0
 """
+#: A job that neither waits nor is answered is suspected at first sight and gone at a later one.
+#: Time is Redis' own, so that no machine's clock matters; when that clock itself is set back, what
+#: was to end soon would not end for long, and begins anew.
+_MEND = """
+local job, lease, queue, suspected = unpack(KEYS)
+local id, grace, keep, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+if redis.call('PTTL', lease) > most then redis.call('PEXPIRE', lease, most) end
+if redis.call('EXISTS', job) == 0 or redis.call('EXISTS', lease) == 1
+    or redis.call('LPOS', queue, id) then
+    redis.call('DEL', suspected)
+    return 0
+end
+local rung_at = redis.call('HGET', job, 'created_at') or '-'
+local left = redis.call('PTTL', suspected)
+if redis.call('GET', suspected) ~= rung_at or left > keep then
+    redis.call('SET', suspected, rung_at, 'PX', keep)
+    return 0
+end
+if keep - left < grace then return 0 end
+redis.call('DEL', job, suspected)
+return 1
+"""
 
 
 class Kind(StrEnum):
@@ -53,6 +75,7 @@ class Kind(StrEnum):
     INGEST = "ingest"
     PROCESS = "process"
     DELIVER = "deliver"
+    SWEEP = "sweep"
 
 
 class Bell(NamedTuple):
@@ -137,6 +160,11 @@ class Bells:
         """True when a worker is answering one of them."""
         return bool(bells) and bool(self._redis.exists(*map(self._lease, bells)))
 
+    def in_doubt(self, bells: Collection[Bell]) -> bool:
+        """True when one of them is being answered, or was by a worker that may be dead."""
+        keys = [key for bell in bells for key in (self._lease(bell), self._suspected(bell))]
+        return bool(keys) and bool(self._redis.exists(*keys))
+
     def wait(self, kinds: Iterable[Kind]) -> bool:
         """True when bells of these kinds wait to be answered."""
         with self._redis.pipeline(transaction=False) as pipe:
@@ -145,26 +173,26 @@ class Bells:
             return any(pipe.execute())
 
     def mend(self, bells: Iterable[Bell]) -> None:
-        """Bells that were being answered by a worker that died can ring again."""
+        """Bells that were being answered by a worker that died ring again."""
         every = list(bells)
         with self._redis.pipeline(transaction=False) as pipe:
             for bell in every:
-                pipe.hget(Job.key_for(self.job_id(bell)), "created_at")
-                pipe.exists(Job.key_for(self.job_id(bell)))
-                pipe.exists(self._lease(bell))
-                pipe.lpos(self._queues[bell.kind].key, self.job_id(bell))
-            found = pipe.execute()
-        stuck = [
-            bell
-            for number, bell in enumerate(every)
-            if _is_stuck(*found[4 * number : 4 * number + 4])
-        ]
-        if stuck:
-            self._redis.delete(*(Job.key_for(self.job_id(bell)) for bell in stuck))
-            self.ring(stuck)
+                keys = (
+                    Job.key_for(self.job_id(bell)),
+                    self._lease(bell),
+                    self._queues[bell.kind].key,
+                    self._suspected(bell),
+                )
+                times = (str(int(each * 1000)) for each in (GRACE, SUSPECTED, LEASE))
+                pipe.eval(_MEND, len(keys), *keys, self.job_id(bell), *times)
+            mended = pipe.execute()
+        self.ring(bell for bell, stuck in zip(every, mended, strict=True) if stuck)
 
     def _lease(self, bell: Bell) -> str:
         return f"{self._namespace}:lease:{bell}"
+
+    def _suspected(self, bell: Bell) -> str:
+        return f"{self._namespace}:suspected:{bell}"
 
     def _queue(self, kind: Kind) -> Queue:
         return Queue(
@@ -191,10 +219,3 @@ class Bells:
         except DuplicateJobError:
             # It rings already, and our mark is there.
             return
-
-
-def _is_stuck(created: bytes | None, exists: int, lease: int, place: int | None) -> bool:
-    """True for a job that is neither waiting nor answered, and not on its way to a worker."""
-    if not exists or lease or place is not None:
-        return False
-    return created is None or time.time() - utcparse(created.decode()).timestamp() > GRACE

@@ -16,8 +16,9 @@ from shopflow.runtime.simulate import Until
 
 #: Seconds between two looks, while others are at work.
 LOOK = 0.05
-#: Seconds after which messages that stay where they are wait for later, or for a person.
-STUCK = 1.0
+#: Looks after which messages that stay where they are wait for later, or for a person. Between
+#: two of them the bells that rang are answered, so that it does not matter how long that takes.
+STUCK = 20
 
 
 class Burst:
@@ -28,7 +29,8 @@ class Burst:
         #: Where recorded time ends; None: the clock is on the wall.
         self._until = until
         self._pending = -1
-        self._since = 0.0
+        #: Looks since deciding, or the number of messages, last changed anything.
+        self._looks = 0
         self._next_due: datetime | None = None
         self._ended = False
         #: Nothing was left at the last look.
@@ -39,7 +41,7 @@ class Burst:
         kinds = self._fleet.kinds
         found = {bell.kind for bell in self._fleet.look()} & set(kinds)
         if found - {Kind.DELIVER}:
-            self._since = 0.0
+            self._looks = 0
         elif Kind.DELIVER not in kinds or not self._delivers():
             self.done = self._until is None or not self._end_time(self._until)
             return not self.done
@@ -52,11 +54,11 @@ class Burst:
         pending = fleet.app.store.outbox.pending()
         if not pending:
             return False
-        now = time.monotonic()
         bells = fleet.channel_bells
-        if pending != self._pending or not self._since or fleet.bells.held(bells):
-            self._pending, self._since = pending, now
-        if now - self._since > STUCK:
+        if pending != self._pending or fleet.bells.in_doubt(bells):
+            self._pending, self._looks = pending, 0
+        self._looks += 1
+        if self._looks > STUCK:
             return False
         fleet.bells.ring(bells)
         return True

@@ -1,8 +1,10 @@
 """Delivering one channel for a while: the lanes of the embedded runner, by turns.
 
-Each turn is an owner of its own, numbered by an epoch in SQL. What an owner that died had in its
-hands is taken back by the next turn. One that only seemed dead begins no attempt after that, so
-at most those that it had begun may come twice, and they are counted as uncertain.
+A channel has a seat for each worker that may deliver on it at a time. Leases keep them apart: no
+message is in two hands, and turns of a pace are given once. Each turn at a seat is an owner of its
+own, numbered by an epoch in SQL. What an owner that died had in its hands is taken back by the
+next turn at that seat. One that only seemed dead begins no attempt after that, so at most those
+that it had begun may come twice, and they are counted as uncertain.
 """
 
 from __future__ import annotations
@@ -12,11 +14,14 @@ from collections.abc import Callable
 
 from shopflow.errors import StoreError
 from shopflow.runtime.app import App
-from shopflow.runtime.deliver import Carrier, Deliverer
+from shopflow.runtime.carrier import Carrier
+from shopflow.runtime.deliver import Deliverer
 from shopflow.runtime.embedded import StoreThread
 
 #: Seconds between two looks whether the turn is over.
 LOOK = 0.01
+#: Between the name of a channel and the number of a seat behind the first; no name holds it.
+_SEAT = "-"
 
 
 class Deliveries:
@@ -29,41 +34,66 @@ class Deliveries:
         self._loop = asyncio.Runner()
 
     @property
-    def channels(self) -> list[str]:
-        """The names of all channels."""
+    def first_seats(self) -> list[str]:
+        """The first seat of each channel, named as the channel is."""
         return list(self._carriers)
 
-    def work(self, channel: str, is_over: Callable[[], bool]) -> None:
-        """Delivers on the channel until nothing may go or the time is over.
+    @property
+    def seats(self) -> list[str]:
+        """Every seat of every channel."""
+        return [
+            name if number == 1 else f"{name}{_SEAT}{number}"
+            for name, carrier in self._carriers.items()
+            for number in range(1, carrier.deliverers + 1)
+        ]
+
+    def next_seat(self, seat: str) -> str | None:
+        """The seat of the same channel after this one."""
+        channel, _, number = seat.partition(_SEAT)
+        following = f"{channel}{_SEAT}{int(number or 1) + 1}"
+        return following if following in self.seats else None
+
+    def work(self, seat: str, is_over: Callable[[], bool], call_help: Callable[[], None]) -> None:
+        """Delivers on the seat's channel until nothing may go or the time is over.
+
+        Calls for help once there is more than one can take.
 
         Raises:
             StoreError: Receipts can no longer be kept.
         """
         store = self._app.store
-        name = f"deliver:{channel}"
+        name = f"deliver:{seat}"
         epoch, position = store.take_over(name)
         # The position is the last turn that has nothing in its hands any more.
         for earlier in range(int(position or 0) + 1, epoch):
-            self._deliverer(channel, earlier).recover()
+            self._deliverer(seat, earlier).recover()
         with store.transaction(name, epoch) as batch:
             batch.advance(str(epoch - 1))
-        self._loop.run(_deliver(self._deliverer(channel, epoch), is_over))
+        self._loop.run(_deliver(self._deliverer(seat, epoch), is_over, call_help))
 
     def close(self) -> None:
         """Ends the thread and the loop."""
         self._write.close()
         self._loop.close()
 
-    def _deliverer(self, channel: str, epoch: int) -> Deliverer:
+    def _deliverer(self, seat: str, epoch: int) -> Deliverer:
+        channel, _, number = seat.partition(_SEAT)
         carriers = {channel: self._carriers[channel]}
-        return self._app.deliverer(self._write, owner=f"turn-{epoch}", carriers=carriers)
+        owner = f"turn-{number}-{epoch}" if number else f"turn-{epoch}"
+        return self._app.deliverer(self._write, owner=owner, carriers=carriers)
 
 
-async def _deliver(deliverer: Deliverer, is_over: Callable[[], bool]) -> None:
+async def _deliver(
+    deliverer: Deliverer, is_over: Callable[[], bool], call_help: Callable[[], None]
+) -> None:
     running = asyncio.create_task(deliverer.run())
+    called = False
     try:
         while not (deliverer.is_idle or running.done() or is_over()):
             await asyncio.wait([running], timeout=LOOK)
+            if deliverer.has_more and not called:
+                called = True
+                call_help()
     finally:
         # Whatever ends the turn: what is under way gets its receipt.
         deliverer.stop()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,10 +21,15 @@ from shopflow.lang.project import Project
 from shopflow.rulebook import load_project
 from shopflow.runtime.app import App, carriers_of, open_app
 from shopflow.runtime.embedded import replay_clock, wall_clock
+from shopflow.runtime.memory import settled
+from shopflow.runtime.meter import BUSY
+from shopflow.runtime.meter import TICK as TICKED
+from shopflow.runtime.nightly import Nightly
 from shopflow.runtime.queue.bells import RENEWAL, Bell, Bells, Kind
 from shopflow.runtime.queue.delivery import Deliveries
 from shopflow.runtime.queue.intake import Intake
 from shopflow.runtime.queue.partition import Deciders, Reader
+from shopflow.runtime.queue.pulse import Board, Pulse
 from shopflow.runtime.queue.streams import Moved, Streams
 
 log = logging.getLogger("shopflow.worker")
@@ -70,8 +75,11 @@ class Fleet:
     bells: Bells
     deliveries: Deliveries
     deciders: Deciders
+    nightly: Sequence[Nightly]
     #: What this process answers.
     kinds: Collection[Kind]
+    #: Types of events about no customer that every partition has to see.
+    awaited: Collection[str] = ()
     _readers: dict[int, Reader] = field(default_factory=dict)
     _slice: Slice | None = None
     _answering: Bell | None = None
@@ -83,17 +91,27 @@ class Fleet:
             Bell(Kind.CLOCK),
             Bell(Kind.INGEST),
             *(self.partition_bell(number) for number in range(self.streams.partitions)),
+            *(self.sweep_bell(number) for number in range(self.streams.partitions)),
             *self.channel_bells,
         ]
 
     @property
     def channel_bells(self) -> list[Bell]:
-        """The bells of all channels."""
-        return [Bell(Kind.DELIVER, channel) for channel in self.deliveries.channels]
+        """The bells of all channels, one for each worker that may deliver on it at a time."""
+        return [Bell(Kind.DELIVER, seat) for seat in self.deliveries.seats]
+
+    @property
+    def first_bells(self) -> list[Bell]:
+        """A bell of each channel; whoever answers it rings the others when it needs help."""
+        return [Bell(Kind.DELIVER, seat) for seat in self.deliveries.first_seats]
 
     def partition_bell(self, partition: int) -> Bell:
         """The bell of a partition."""
         return Bell(Kind.PROCESS, str(partition))
+
+    def sweep_bell(self, partition: int) -> Bell:
+        """The bell of the sweeps of a partition."""
+        return Bell(Kind.SWEEP, str(partition))
 
     def answer(self, bell: Bell) -> None:
         """Does what the bell asks for, unless another worker is at it."""
@@ -102,6 +120,7 @@ class Fleet:
         self._answering = bell
         self.bells.heard(bell)
         self._slice = Slice(self.bells, bell, self.kinds)
+        began = time.monotonic()
         try:
             self._work(bell, self._slice.is_over)
         except (Conflict, Moved) as e:
@@ -112,6 +131,7 @@ class Fleet:
             self._forget(bell)
         finally:
             self._slice = None
+            self.app.meter.add(BUSY, str(bell.kind), amount=time.monotonic() - began)
 
     def answered(self) -> None:
         """The job is gone; whoever rang meanwhile is answered by the next one."""
@@ -132,8 +152,8 @@ class Fleet:
         told = self.app.store.views.told_partitions()
         busy = {number for number, length in enumerate(waiting) if length} | set(told)
         bells += [self.partition_bell(number) for number in sorted(busy)]
-        if self._may_deliver():
-            bells += self.channel_bells
+        bells += [self.sweep_bell(number) for number in self.deciders.sweeps.pending()]
+        bells += self._delivering()
         self.bells.mend(self.every_bell)
         self.bells.ring(bells)
         return bells
@@ -144,11 +164,15 @@ class Fleet:
                 self._tick()
                 self.look()
             case Kind.INGEST:
-                Intake(self.app.store, self.streams).work(self._ring_partitions, is_over)
+                sweeps = self.deciders.sweeps
+                intake = Intake(self.app.store, self.streams, self.awaited, sweeps)
+                intake.work(self._ring_partitions, is_over)
             case Kind.PROCESS:
                 self._process(int(bell.of), is_over)
+            case Kind.SWEEP:
+                self._sweep(int(bell.of), is_over)
             case Kind.DELIVER:
-                self.deliveries.work(bell.of, is_over)
+                self.deliveries.work(bell.of, is_over, lambda: self._call_help(bell.of))
                 self._ring_partitions(set(self.app.store.views.told_partitions()))
         if is_over():
             self.bells.ring([bell])
@@ -156,9 +180,16 @@ class Fleet:
     def _tick(self) -> None:
         if self.app.event_clock:
             return
-        ticked = f"{self.streams.namespace}:ticked"
-        if self.streams.redis.set(ticked, "1", nx=True, px=int(TICK * 1000)):
+        redis, ticked = self.streams.redis, f"{self.streams.namespace}:ticked"
+        millis = int(TICK * 1000)
+        # Redis' clock was set back, and would keep the last tick until it has caught up.
+        if redis.pttl(ticked) > millis:
+            redis.delete(ticked)
+        if redis.set(ticked, "1", nx=True, px=millis):
             self.streams.add_tick()
+            self.app.meter.mark(TICKED, at=wall_clock())
+            for night in self.nightly:
+                night.look(wall_clock())
 
     def _process(self, partition: int, is_over: Callable[[], bool]) -> None:
         try:
@@ -167,8 +198,22 @@ class Fleet:
             # Others have read it since we did, and now it is our turn again.
             self._readers.pop(partition, None)
             worked = self._reader(partition).work(is_over)
-        if worked and self._may_deliver():
-            self.bells.ring(self.channel_bells)
+        if worked:
+            self.bells.ring(self._delivering())
+        if partition in self.deciders.sweeps.pending():
+            self.bells.ring([self.sweep_bell(partition)])
+
+    def _sweep(self, partition: int, is_over: Callable[[], bool]) -> None:
+        """A page after the other, as long as nothing else waits: nobody is held up by a sweep."""
+        others = [kind for kind in self.kinds if kind is not Kind.SWEEP]
+        told = 0
+        for sweep in self.deciders.sweeps.work(partition, wall_clock):
+            if sweep.told > told:
+                self.bells.ring([self.partition_bell(partition)])
+            told = sweep.told
+            if is_over() or self.bells.wait(others):
+                self.bells.ring([self.sweep_bell(partition)])
+                return
 
     def _reader(self, partition: int) -> Reader:
         if partition not in self._readers:
@@ -180,9 +225,20 @@ class Fleet:
         if bell.kind is Kind.PROCESS:
             self._readers.pop(int(bell.of), None)
 
-    def _may_deliver(self) -> bool:
-        at = self.app.store.outbox.next_attempt_at()
-        return at is not None and at <= delivery_clock(self.app)()
+    def _delivering(self) -> list[Bell]:
+        """The bells to ring for what may leave."""
+        outbox = self.app.store.outbox
+        at = outbox.next_attempt_at()
+        if at is not None and at <= delivery_clock(self.app)():
+            return self.first_bells
+        # What a dead worker had in its hands is taken back by the next turn at its seat.
+        left = outbox.in_hand() and not self.bells.held(self.channel_bells)
+        return self.channel_bells if left else []
+
+    def _call_help(self, seat: str) -> None:
+        following = self.deliveries.next_seat(seat)
+        if following is not None:
+            self.bells.ring([Bell(Kind.DELIVER, following)])
 
     def _ring_partitions(self, partitions: set[int]) -> None:
         self.bells.ring(self.partition_bell(number) for number in sorted(partitions))
@@ -223,13 +279,25 @@ def open_fleet(
         SettingsError: Redis is missing, or the database allows one process only and has one.
         StoreError: The state cannot be opened.
     """
-    loaded = load_project(root).require()
+    loaded = load_project(root, kept=True).require()
     redis = connect(loaded.project)
     with ExitStack() as opened:
         app = opened.enter_context(open_app(root, event_clock=event_clock, loaded=loaded))
         fleet = fleet_of(app, redis, kinds)
         opened.callback(fleet.deliveries.close)
+        pulse = Pulse(
+            Board(redis, fleet.streams.namespace),
+            app.meter,
+            queues=map(str, kinds),
+            digest=loaded.ruleset.digest,
+        )
+        pulse.start()
+        opened.callback(pulse.end)
+        told = {"queues": [*kinds], "rules": loaded.ruleset.digest}
+        log.info("the worker begins", extra=told)
+        opened.enter_context(settled())
         yield fleet
+        log.info("the worker ends", extra=told)
 
 
 def fleet_of(app: App, redis: Redis, kinds: Collection[Kind] = tuple(Kind)) -> Fleet:
@@ -244,7 +312,14 @@ def fleet_of(app: App, redis: Redis, kinds: Collection[Kind] = tuple(Kind)) -> F
         bells=Bells(redis, namespace),
         deliveries=Deliveries(app, carriers_of(app.project)),
         deciders=Deciders(
-            store=app.store, processor=parts.processor, timers=parts.timers, clock=wall_clock
+            store=app.store,
+            processor=parts.processor,
+            timers=parts.timers,
+            sweeps=parts.sweeps,
+            clock=wall_clock,
+            meter=app.meter,
         ),
+        nightly=app.nightly(),
         kinds=kinds,
+        awaited=parts.rulebook.awaited_types,
     )

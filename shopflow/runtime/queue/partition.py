@@ -8,14 +8,20 @@ reader that only believes that the partition is its own commits nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 
-from shopflow.runtime.process import Entry, Processor, Stream, fenced
+from shopflow.runtime.meter import DECISION, Meter
+from shopflow.runtime.process import Entry, Processor, tell_refused
 from shopflow.runtime.queue.streams import START, EntryId, StreamEntry, Streams, TickEntry
+from shopflow.runtime.stream import Stream, fenced
+from shopflow.runtime.sweep import Sweeps
 from shopflow.runtime.timers import Timers
 from shopflow.store.protocol import Store
+
+#: Inputs from the inbox between two looks into the stream: a sweep does not hold up events.
+HEARD = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +31,9 @@ class Deciders:
     store: Store
     processor: Processor
     timers: Timers
+    sweeps: Sweeps
     clock: Callable[[], datetime]
+    meter: Meter = field(default_factory=Meter)
 
 
 class Reader:
@@ -52,9 +60,10 @@ class Reader:
             self._streams.trim(self._key, self._kept)
         worked = 0
         while True:
-            worked += deciders.processor.hear(deciders.clock(), self._stream)
+            heard = deciders.processor.hear(deciders.clock(), self._stream, most=HEARD)
+            worked += heard
             entries = self._read()
-            if not entries:
+            if not entries and heard < HEARD:
                 break
             if not self._decide(entries, is_over):
                 break
@@ -88,8 +97,14 @@ class Reader:
 
     def _take(self, entries: Sequence[StreamEntry]) -> None:
         now = self._deciders.clock()
-        taken = [Entry(one.raw, str(one.id), min(one.received_at, now)) for one in entries]
-        self._deciders.processor.take(self._stream, taken, now=now)
+        since = [min(one.received_at, now) for one in entries]
+        taken = [
+            Entry(one.raw, str(one.id), received_at, one.copied)
+            for one, received_at in zip(entries, since, strict=True)
+        ]
+        answers = self._deciders.processor.take(self._stream, taken, now=now)
+        tell_refused(self._stream.name, answers)
+        self._deciders.meter.took(DECISION, since=since, until=self._deciders.clock())
         self._place = self._kept = entries[-1].id
         self._streams.trim(self._key, self._kept)
 
@@ -100,6 +115,14 @@ class Reader:
         while timers.tick_page(at, stream=self._stream, clock=max(at, clock())):
             if is_over():
                 return False
+        partition = self._stream.partition
+        assert partition is not None  # noqa: S101 - a reader reads one
+        if tick.of_arrival:
+            self._deciders.sweeps.notice(partition, at, self._stream)
+        else:
+            for _ in self._deciders.sweeps.all_at_once(at, self._stream, max(at, clock())):
+                if is_over():
+                    return False
         if tick.drain:
             for _ in timers.drain(self._stream):
                 if is_over():

@@ -8,8 +8,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from dataclasses import replace
 
-from redis import RedisError
+from redis import ConnectionPool, Redis, RedisError
 from rq.cron import CronJob, CronScheduler
 from rq.job import Job
 
@@ -24,6 +25,9 @@ ROUND = 2
 LISTEN, PAUSE = 500, 0.02
 #: Seconds until a lost Redis is tried again.
 AGAIN = 1.0
+#: Seconds after which an answer counts as lost. A Redis whose clock was set back keeps whoever
+#: listens waiting until that clock has come as far again.
+SILENCE = 10.0
 
 
 class BellCron(CronJob):
@@ -35,10 +39,19 @@ class BellCron(CronJob):
         )
         self._bells = bells
         self._bell = bell
+        self._interval = interval
+        self._rings_at = time.monotonic()
+
+    def should_run(self) -> bool:
+        """True when it is time; RQ goes by the wall clock, and is silent while that is set back."""
+        return time.monotonic() >= self._rings_at
 
     def enqueue(self, connection: object) -> Job:
         """The bell rings."""
         del connection
+        self._rings_at = time.monotonic() + self._interval
+        # Whoever answers the clock looks after all other bells, but nobody answers for it.
+        self._bells.mend([self._bell])
         self._bells.ring([self._bell])
         return self._bells.job(self._bell)
 
@@ -48,7 +61,7 @@ class Schedule(threading.Thread):
 
     def __init__(self, streams: Streams, bells: Bells) -> None:
         super().__init__(name="schedule", daemon=True)
-        self._streams = streams
+        self._streams = replace(streams, redis=_impatient(streams.redis))
         self._bells = bells
         self._ended = threading.Event()
         self._cron = CronScheduler(streams.redis, logging_level=logging.WARNING)
@@ -66,7 +79,9 @@ class Schedule(threading.Thread):
                 self._ring()
             except RedisError as e:
                 log.warning("Redis cannot be reached: %s", e)
-                self._ended.wait(AGAIN)
+            except Exception:  # whatever it is, time must not stand still for it
+                log.exception("the clock stumbled and goes on")
+            self._ended.wait(AGAIN)
 
     def _ring(self) -> None:
         self._cron.register_birth()
@@ -82,3 +97,11 @@ class Schedule(threading.Thread):
                     time.sleep(PAUSE)
         finally:
             self._cron.register_death()
+
+
+def _impatient(redis: Redis) -> Redis:
+    """The same server, over connections that do not wait for an answer for ever."""
+    pool = redis.connection_pool
+    settings = {**pool.connection_kwargs, "socket_timeout": SILENCE}
+    kind = pool.connection_class
+    return Redis(connection_pool=ConnectionPool(connection_class=kind, **settings))

@@ -17,8 +17,9 @@ from redis import Redis, ResponseError, WatchError
 BATCH = 500
 
 #: Fields of an entry. The door holds `event`, or `tick` with an instant (empty: that of its
-#: arrival) and perhaps `drain`; partitions hold the same, and `at`, when it came to the door.
-EVENT, TICK, DRAIN, AT = b"event", b"tick", b"drain", b"at"
+#: arrival) and perhaps `drain`; partitions hold the same, and `at`, when it came to the door, and
+#: `copy` where another partition has the entry itself.
+EVENT, TICK, DRAIN, AT, COPY = b"event", b"tick", b"drain", b"at", b"copy"
 
 #: The year 9000, which time zones and sums cannot push beyond what a date can be.
 _LAST_MILLIS = 221_845_392_000_000
@@ -80,6 +81,11 @@ class StreamEntry(NamedTuple):
         return (EntryId.parse(at) if at is not None else self.id).instant
 
     @property
+    def copied(self) -> bool:
+        """True for what another partition has too, and counts."""
+        return COPY in self.fields
+
+    @property
     def tick(self) -> TickEntry | None:
         """The passing of time that the entry stands for; None when it is no tick."""
         if TICK not in self.fields or EVENT in self.fields:
@@ -103,6 +109,14 @@ class TickEntry(NamedTuple):
     drain: bool
     #: Its instant is that of its arrival at the door; a later one does what it left.
     of_arrival: bool
+
+
+class Routed(NamedTuple):
+    """An entry on its way to a partition, itself or as a copy."""
+
+    partition: int
+    entry: StreamEntry
+    copied: bool = False
 
 
 class Moved(Exception):  # noqa: N818 - the name is the claim
@@ -189,9 +203,7 @@ class Streams:
         """How far the door has been read."""
         return EntryId.parse(cast("bytes | None", self.redis.get(self.cursor)) or b"")
 
-    def route(
-        self, moved: tuple[EntryId, EntryId], routed: Sequence[tuple[int, StreamEntry]]
-    ) -> None:
+    def route(self, moved: tuple[EntryId, EntryId], routed: Sequence[Routed]) -> None:
         """The entries are in their partitions and the door's cursor has moved, or neither.
 
         Raises:
@@ -204,8 +216,11 @@ class Streams:
             if EntryId.parse(kept or b"") != before:
                 raise Moved
             pipe.multi()
-            for partition, entry in routed:
+            for partition, entry, copied in routed:
                 fields: Any = {**entry.fields, AT: str(entry.id)}
+                fields.pop(COPY, None)
+                if copied:
+                    fields[COPY] = b"1"
                 pipe.xadd(self.of(partition), fields)
             pipe.set(self.cursor, str(after))
             pipe.xtrim(self.door, minid=after.following, approximate=False)

@@ -9,15 +9,18 @@ import signal
 import threading
 import time
 import zlib
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from redis import TimeoutError as RedisTimeout
 from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from support.production import lose, wait_for
 
 from shopflow.errors import SettingsError
 from shopflow.runtime.queue.bells import Bell, Bells, Kind
-from shopflow.runtime.queue.schedule import Schedule
+from shopflow.runtime.queue.schedule import BellCron, Schedule
 from shopflow.runtime.queue.worker import BellWorker
 
 BELL = Bell(Kind.PROCESS, "7")
@@ -58,18 +61,68 @@ def test_a_ring_while_the_answer_ends_is_answered_by_the_next(queue, bells):
     assert waiting(queue) == [job_id]
 
 
+def popped(queue):
+    """A worker has taken the bell up, and died."""
+    redis, namespace = queue
+    return redis.lpop(f"rq:queue:{namespace}-process").decode()
+
+
 def test_a_bell_whose_worker_died_rings_again(queue, bells, monkeypatch):
-    redis, _ = queue
+    monkeypatch.setattr("shopflow.runtime.queue.bells.GRACE", 0)
     bells.ring([BELL])
-    job_id = redis.lpop(f"rq:queue:{queue[1]}-process").decode()
+    bells.mend([BELL])
+    job_id = popped(queue)
     other = Bells(*queue)
     assert other.hold(BELL)
     bells.mend([BELL])
-    assert waiting(queue) == []
-    monkeypatch.setattr("shopflow.runtime.queue.bells.GRACE", 0)
     bells.mend([BELL])
     assert waiting(queue) == [], "somebody is answering"
     other.free(BELL)
+    bells.mend([BELL])
+    assert waiting(queue) == [], "somebody may be about to answer"
+    bells.mend([BELL])
+    assert waiting(queue) == [job_id]
+
+
+def test_a_bell_has_a_while_to_be_taken_up_however_long_it_waited(queue, bells):
+    bells.ring([BELL])
+    redis, namespace = queue
+    redis.hset(f"rq:job:{namespace}-{BELL}", "created_at", "2020-01-01T00:00:00.000000Z")
+    popped(queue)
+    for _ in range(3):
+        bells.mend([BELL])
+    assert waiting(queue) == []
+
+
+def test_a_bell_rung_anew_is_not_suspected_for_the_one_before(queue, bells, monkeypatch):
+    monkeypatch.setattr("shopflow.runtime.queue.bells.GRACE", 0)
+    redis, namespace = queue
+    for at in ("2026-03-01T10:00:00.000000Z", "2026-03-01T10:00:01.000000Z"):
+        bells.ring([BELL])
+        redis.hset(f"rq:job:{namespace}-{BELL}", "created_at", at)
+        job_id = popped(queue)
+        bells.mend([BELL])
+        assert waiting(queue) == []
+        redis.delete(Job.key_for(job_id))
+
+
+def test_leases_and_suspicions_end_although_the_clock_of_redis_was_set_back(
+    queue, bells, monkeypatch
+):
+    """Then what was to last seconds would last until that clock has come as far again."""
+    monkeypatch.setattr("shopflow.runtime.queue.bells.GRACE", 0)
+    redis, namespace = queue
+    bells.ring([BELL])
+    job_id = popped(queue)
+    Bells(*queue).hold(BELL)
+    redis.pexpire(f"{namespace}:lease:{BELL}", 3_600_000)
+    bells.mend([BELL])
+    assert 0 < redis.pttl(f"{namespace}:lease:{BELL}") <= 10_000
+    redis.delete(f"{namespace}:lease:{BELL}")
+    bells.mend([BELL])
+    redis.pexpire(f"{namespace}:suspected:{BELL}", 3_600_000)
+    bells.mend([BELL])
+    assert 0 < redis.pttl(f"{namespace}:suspected:{BELL}") <= 60_000
     bells.mend([BELL])
     assert waiting(queue) == [job_id]
 
@@ -101,6 +154,67 @@ def test_two_schedulers_ring_once_and_their_clocks_tick_once(house):
         fleet.answer(Bell(Kind.CLOCK))
         fleet.answered()
     assert fleets[0].streams.lengths()[0] == 1
+
+
+def test_the_clock_rings_again_although_the_worker_that_answered_it_died(house, monkeypatch):
+    """Whoever looks after dead workers must not be silenced by one."""
+    monkeypatch.setattr("shopflow.runtime.queue.bells.GRACE", 0.1)
+    fleet = house.worker()
+    fleet.bells.ring([Bell(Kind.CLOCK)])
+    assert house.redis.lpop(f"rq:queue:{house.namespace}-clock")
+    schedule = Schedule(fleet.streams, fleet.bells)
+    schedule.start()
+    try:
+        wait_for(lambda: waiting((house.redis, house.namespace), Kind.CLOCK) != [], seconds=30)
+    finally:
+        schedule.end()
+
+
+def test_the_clock_ticks_although_that_of_redis_was_set_back(house):
+    app = type(house.app)(loaded=house.loaded, store=house.store)
+    fleet = house.worker(app=app)
+    for _ in range(2):
+        fleet.answer(Bell(Kind.CLOCK))
+        fleet.answered()
+        house.redis.pexpire(f"{house.namespace}:ticked", 3_600_000)
+    assert fleet.streams.lengths()[0] == 2
+
+
+def test_a_schedule_goes_on_although_the_clock_on_the_wall_was_set_back(bells, monkeypatch):
+    cron = BellCron(bells, BELL, 2)
+    assert cron.should_run()
+    cron.enqueue(None)
+    cron.set_enqueue_time(datetime.now(UTC) + timedelta(hours=1))
+    assert not cron.should_run()
+    now = time.monotonic()
+    monkeypatch.setattr("shopflow.runtime.queue.schedule.time.monotonic", lambda: now + 3)
+    assert cron.should_run()
+
+
+def test_whoever_listens_at_the_door_is_not_kept_waiting_for_ever(house, monkeypatch):
+    monkeypatch.setattr("shopflow.runtime.queue.schedule.SILENCE", 0.2)
+    fleet = house.worker()
+    schedule = Schedule(fleet.streams, fleet.bells)
+    with pytest.raises(RedisTimeout):
+        schedule._streams.listen(None, 0)
+
+
+def test_messages_in_the_hands_of_a_dead_worker_ring_although_its_bell_is_lost(house):
+    fleet = house.worker()
+    price = {"sku": "A1", "price": 600.0}
+    event = {"id": "e1", "type": "product.viewed", "customer_id": "c1", "data": price}
+    house.add([json.dumps(event | {"occurred_at": "2026-03-01T10:00:00Z"})])
+    for bell in [Bell(Kind.INGEST), *map(fleet.partition_bell, range(fleet.streams.partitions))]:
+        fleet.answer(bell)
+        fleet.answered()
+    now = datetime.now(UTC)
+    # On the clock of recorded events, which has no end, everything is due.
+    taken = house.store.outbox.lease(
+        "log", limit=9, now=now, owner="turn-0:log", lease_for=timedelta(minutes=15)
+    )
+    assert taken
+    lose(house.redis, house.namespace)
+    assert Bell(Kind.DELIVER, "log") in fleet.look()
 
 
 def test_an_event_at_the_door_rings_at_once(house):

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from redis import Redis
 from redis.client import Pipeline
-from support.production import REDIS, lose
+from support.production import lose
+from support.servers import redis_url
 
 from shopflow.errors import StoreError
 from shopflow.runtime.queue.burst import Burst
@@ -137,13 +138,13 @@ def drive(fleet):
 def quick(monkeypatch):
     """Small batches, so that there are many points; no waiting."""
     monkeypatch.setattr("shopflow.runtime.queue.burst.LOOK", 0)
-    monkeypatch.setattr("shopflow.runtime.queue.burst.STUCK", 0.05)
+    monkeypatch.setattr("shopflow.runtime.queue.burst.STUCK", 2)
     monkeypatch.setattr("shopflow.runtime.queue.streams.BATCH", 4)
 
 
 def fused(house, fuse):
     """A worker of the house that the fuse can kill."""
-    redis = FusedRedis.from_url(REDIS, protocol=2)
+    redis = FusedRedis.from_url(redis_url(), protocol=2)
     redis.fuse = fuse
     app = type(house.app)(
         loaded=house.loaded, store=FusedStore(house.store, fuse), event_clock=True

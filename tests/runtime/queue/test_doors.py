@@ -9,7 +9,8 @@ import sys
 
 import httpx
 import pytest
-from support.production import PARTITIONS, REDIS
+from support.production import PARTITIONS
+from support.servers import redis_url
 
 from shopflow import client as client_module
 from shopflow.client import Client, NotSent, Sent
@@ -77,7 +78,7 @@ def test_without_redis_the_door_asks_to_come_again(loaded, queue):
 
 
 def test_the_client_sends_objects_and_text_to_the_stream(streams):
-    with Client(redis_url=REDIS, namespace=streams.namespace) as client:
+    with Client(redis_url=redis_url(), namespace=streams.namespace) as client:
         assert client.send(look(1), json.dumps(look(2)), b"garbage") == Sent(events=3)
     entries = streams.redis.xrange(streams.door)
     assert [json.loads(fields[b"event"]) for _, fields in entries[:2]] == [look(1), look(2)]
@@ -90,7 +91,7 @@ def test_the_client_waits_while_the_queue_is_full(streams):
         waits.append(seconds)
         streams.redis.delete(streams.door)
 
-    client = Client(redis_url=REDIS, namespace=streams.namespace, max_length=2, sleep=sleep)
+    client = Client(redis_url=redis_url(), namespace=streams.namespace, max_length=2, sleep=sleep)
     with client:
         client.send(look(1), look(2))
         client.send(look(3))

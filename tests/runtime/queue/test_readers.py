@@ -15,7 +15,7 @@ from shopflow.errors import Conflict
 from shopflow.runtime.ingest import Accepted, Ingest, routing_id
 from shopflow.runtime.queue.intake import Intake, subject_of
 from shopflow.runtime.queue.partition import Reader
-from shopflow.runtime.queue.streams import EntryId, Moved
+from shopflow.runtime.queue.streams import EntryId, Moved, Routed
 from shopflow.store.opening import open_store
 
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
@@ -101,7 +101,7 @@ def test_of_two_readers_of_the_door_one_routes_each_entry(house):
     before = streams.ingest_cursor()
     entries = streams.read(streams.door, before)
     route(fleet)
-    routed = [(0, entry) for entry in entries]
+    routed = [Routed(0, entry) for entry in entries]
     with pytest.raises(Moved):
         streams.route((before, entries[-1].id), routed)
     assert sum(streams.lengths()[1]) == 20
@@ -231,6 +231,8 @@ def test_every_good_event_is_routed_by_the_id_that_it_is_decided_by(ingest, enve
     raw = json.dumps(envelope).encode()
     read = ingest.read(raw, received_at=NOW)
     if isinstance(read, Accepted):
-        assert subject_of(raw) == routing_id(read.event)
+        subject = subject_of(raw)
+        assert subject.id == routing_id(read.event)
+        assert subject.nobodys == ("" if read.event.concerns else read.event.type)
     else:
         subject_of(raw)

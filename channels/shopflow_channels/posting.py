@@ -1,0 +1,182 @@
+"""POSTs of JSON to one URL and what their answers mean: what channels over HTTP have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from shopflow.channel import FailureReason, Message, Receipt
+from shopflow.errors import SettingsError
+
+_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
+_RETRYABLE = frozenset({408, 425, 429})
+_AUTH = frozenset({401, 403, 407})
+_OK = range(200, 300)
+_SERVER_ERRORS = range(500, 600)
+#: Bytes from which an answer's body is not worth reading.
+_LONG = 65_536
+
+#: Failures after which the receiver cannot have seen the request.
+_NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+_NONE: Mapping[str, str] = {}
+
+#: Settings that every channel over HTTP takes.
+SETTINGS: Mapping[str, Mapping[str, object]] = {
+    "url": {"type": "string", "minLength": 8, "x-secret": True},
+    "allow_http": {
+        "type": "boolean",
+        "default": False,
+        "description": "Allow http beyond this machine: bodies can be read on the way",
+    },
+    "headers": {
+        "type": "object",
+        "additionalProperties": {"type": "string", "pattern": r"^[\x20-\x7e]*$"},
+        "propertyNames": {"pattern": r"^[A-Za-z0-9-]+$"},
+        "x-secret": True,
+    },
+    "authorization": {
+        "type": "string",
+        "pattern": r"^[\x20-\x7e]+$",
+        "description": "The header Authorization, such as Bearer …",
+        "x-secret": True,
+    },
+    "timeout": {"type": "number", "exclusiveMinimum": 0, "maximum": 120, "default": 10},
+    "connections": {"type": "integer", "minimum": 1, "maximum": 100, "default": 4},
+}
+
+
+class Poster:
+    """Posts to one URL, over as many connections as the settings allow."""
+
+    def __init__(self, channel: str, settings: Mapping[str, Any]) -> None:
+        allow_http = settings.get("allow_http", False)
+        self._url = _checked_url(channel, settings["url"], allow_http=allow_http)
+        self._headers: Mapping[str, str] = settings.get("headers", {})
+        if authorization := settings.get("authorization"):
+            self._headers = {**self._headers, "Authorization": authorization}
+        self._timeout = float(settings.get("timeout", 10))
+        self._workers: int = settings.get("connections", 4)
+        self._client: httpx.AsyncClient | None = None
+
+    async def each(
+        self, messages: Sequence[Message], post: Callable[[Message], Awaitable[Receipt]]
+    ) -> AsyncIterator[tuple[str, Receipt]]:
+        """Each message's receipt as it is answered; as many at a time as connections."""
+        room = asyncio.Semaphore(self._workers)
+
+        async def attempt(message: Message) -> tuple[str, Receipt]:
+            async with room:
+                return message.id, await post(message)
+
+        tasks = [asyncio.create_task(attempt(message)) for message in messages]
+        try:
+            for task in asyncio.as_completed(tasks):
+                yield await task
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def aclose(self) -> None:
+        """Lets go of the connections."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def post(
+        self, message: Message, body: bytes, headers: Mapping[str, str] = _NONE
+    ) -> Receipt:
+        """What the receiver makes of the body; a repetition carries the same key."""
+        key = message.id.encode("ascii", "backslashreplace").decode("ascii")
+        told = {
+            **self._headers,
+            "Content-Type": "application/json",
+            "Idempotency-Key": key,
+            **headers,
+        }
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._answer(body, told)
+        except _NEVER_LEFT as e:
+            return Receipt.failed(_lost(e), retryable=True, detail=f"POST: {type(e).__name__}")
+        except (httpx.RequestError, TimeoutError) as e:
+            return Receipt.uncertain(_lost(e), f"POST: no answer, {type(e).__name__}")
+
+    async def _answer(self, body: bytes, headers: Mapping[str, str]) -> Receipt:
+        client = self._opened()
+        async with client.stream("POST", self._url, content=body, headers=headers) as answer:
+            text = b""
+            # A short body is read so that the connection can be kept, and for its id.
+            if int(answer.headers.get("Content-Length", _LONG)) < _LONG:
+                text = await answer.aread()
+            return _read(answer.status_code, text)
+
+    def _opened(self) -> httpx.AsyncClient:
+        if self._client is None:
+            self._client = httpx.AsyncClient(
+                # Shorter than the whole, so that "nobody there" is told from "no answer".
+                timeout=httpx.Timeout(self._timeout, connect=self._timeout / 2),
+                follow_redirects=False,
+                limits=httpx.Limits(max_connections=self._workers),
+                # A proxy from the environment would see what only the receiver should.
+                trust_env=False,
+            )
+        return self._client
+
+
+def _read(status: int, text: bytes) -> Receipt:
+    """Only the status counts; the id is for people who look for it there."""
+    detail = f"POST answered {status}"
+    if status in _OK:
+        return Receipt.accepted(provider_id=_provider_id(text), detail=detail)
+    retryable = status in _RETRYABLE or status in _SERVER_ERRORS
+    if status == httpx.codes.TOO_MANY_REQUESTS:
+        reason = FailureReason.RATE_LIMITED
+    elif status == httpx.codes.REQUEST_TIMEOUT:
+        reason = FailureReason.TIMEOUT
+    elif status in _AUTH:
+        reason = FailureReason.AUTH
+    else:
+        reason = FailureReason.REJECTED
+    return Receipt.failed(reason, retryable=retryable, detail=detail)
+
+
+def _provider_id(text: bytes) -> str:
+    """The `id` that the answer gives, or its only object gives; empty when there is none."""
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return ""
+    for place in (told, *(told.values() if isinstance(told, dict) else ())):
+        if isinstance(place, dict) and isinstance(place.get("id"), int | str):
+            return str(place["id"])[:100]
+    return ""
+
+
+def _lost(error: Exception) -> FailureReason:
+    if isinstance(error, (httpx.TimeoutException, TimeoutError)):
+        return FailureReason.TIMEOUT
+    return FailureReason.CONNECTION
+
+
+def _checked_url(channel: str, url: str, *, allow_http: bool) -> str:
+    where = f"channels.{channel}.url"
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as e:
+        raise SettingsError(f"{where}: is no URL") from e
+    if parts.scheme not in {"http", "https"} or not host or not url.isprintable() or " " in url:
+        raise SettingsError(f"{where}: is no URL; write https://host/path")
+    if parts.scheme == "http" and host not in _THIS_MACHINE and not allow_http:
+        raise SettingsError(
+            f"{where}: must be https beyond this machine; "
+            "allow_http: true sends it in the clear all the same"
+        )
+    return url

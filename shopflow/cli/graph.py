@@ -1,0 +1,91 @@
+"""`shopflow graph`: the rules as drawings, and as a page of them all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from shopflow.cli.options import PROJECT
+from shopflow.domain.workflow import Workflow
+from shopflow.gitops.graph.dependencies import events, everything
+from shopflow.gitops.graph.dot import dot, svg
+from shopflow.gitops.graph.flow import flow
+from shopflow.gitops.graph.mermaid import mermaid
+from shopflow.gitops.graph.model import Graph
+from shopflow.gitops.graph.page import page
+from shopflow.lang.names import did_you_mean
+from shopflow.rulebook import LoadedProject, load_project
+
+_PAGE = "markdown"
+_FLOW, _EVENTS, _ALL = "flow", "events", "all"
+
+
+def _json(graph: Graph, *, across: bool) -> str:
+    del across
+    told = {
+        "nodes": [asdict(node) for node in graph.nodes],
+        "edges": [asdict(edge) for edge in graph.edges],
+        "groups": [asdict(group) for group in graph.groups],
+    }
+    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+
+
+_FORMATS: Mapping[str, Callable[..., str]] = {
+    "mermaid": mermaid,
+    "dot": dot,
+    "svg": svg,
+    "json": _json,
+}
+
+
+@click.command
+@click.argument("workflows", nargs=-1)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice([*_FORMATS, _PAGE]),
+    default="mermaid",
+    show_default=True,
+    help="How to draw it; svg needs Graphviz. markdown is a page that tells all of each workflow.",
+)
+@click.option(
+    "--view",
+    type=click.Choice([_FLOW, _EVENTS, _ALL]),
+    default=_FLOW,
+    show_default=True,
+    help="The way through each workflow; which events start, stop and feed which; or this and "
+    "the templates, segments and caps that they use.",
+)
+@PROJECT
+def graph(workflows: tuple[str, ...], style: str, view: str, project: Path) -> None:
+    """Draw the workflows: all of them, or these."""
+    loaded = load_project(project, strict=False).require()
+    chosen = _chosen(loaded, workflows)
+    if style == _PAGE:
+        click.echo(page(loaded, chosen), nl=False)
+        return
+    drawing = _drawing(loaded, chosen, view)
+    click.echo(_FORMATS[style](drawing, across=view != _FLOW), nl=False)
+
+
+def _drawing(loaded: LoadedProject, chosen: list[Workflow], view: str) -> Graph:
+    match view:
+        case "events":
+            return events(chosen)
+        case "all":
+            return everything(loaded.ruleset, chosen)
+        case _:
+            return flow(chosen)
+
+
+def _chosen(loaded: LoadedProject, names: tuple[str, ...]) -> list[Workflow]:
+    known = loaded.ruleset.workflows
+    for name in names:
+        if name not in known:
+            hint = did_you_mean(name, known, label="workflows")
+            raise click.BadParameter(f"no workflow named '{name}'; {hint}")
+    return [workflow for name, workflow in known.items() if not names or name in names]

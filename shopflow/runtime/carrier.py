@@ -1,0 +1,51 @@
+"""What the deliverer is given: channels with what it has to know of them, and what they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from shopflow import channel as outside
+from shopflow.channel import OnUncertain
+from shopflow.runtime.envelope import Envelopes
+from shopflow.runtime.meter import Meter
+from shopflow.runtime.pacing import Outlet, outlets_of
+from shopflow.runtime.retry import RetryPolicy
+from shopflow.runtime.scribe import Write
+from shopflow.store.protocol import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carrier:
+    """A channel with what the deliverer has to know of it."""
+
+    name: str
+    channel: outside.Channel
+    #: Messages in its hands at a time.
+    slots: int = 4
+    on_uncertain: OnUncertain
+    #: Of one message, in the project's currency.
+    cost: Decimal = Decimal(0)
+    #: Its senders, each with a line of its own.
+    outlets: tuple[Outlet, ...] = field(default_factory=lambda: outlets_of({}))
+    #: How many workers may deliver on it at a time.
+    deliverers: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What all channels of one deliverer share."""
+
+    store: Store
+    envelopes: Envelopes
+    #: Runs calls of the store.
+    write: Write
+    clock: Callable[[], datetime]
+    #: The same after a restart, so that what a killed process held is known at once.
+    owner: str
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    #: Channels that repeat what was begun and never answered.
+    resend: frozenset[str] = frozenset()
+    meter: Meter = field(default_factory=Meter)
