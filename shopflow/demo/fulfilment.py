@@ -5,7 +5,7 @@ That an order is placed at all is decided in `shopflow.demo.shop`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
@@ -15,7 +15,7 @@ from shopflow.demo.assortment import CURRENCY, SHOP_URL, Product
 from shopflow.demo.hours import VISITING, WORKING, at_some_hour
 
 #: Something that happens: when, the event's type, its payload.
-Happening = tuple[datetime, str, dict[str, object]]
+Happening = tuple[datetime, str, Mapping[str, object]]
 
 #: The shop calls an order off when a bank transfer has not come by then.
 TRANSFER_PATIENCE = timedelta(days=11)
@@ -107,6 +107,12 @@ def _transfer_arrives(order: Order, rng: Random) -> datetime | None:
 
 
 def _delivery(order: Order, paid_at: datetime, rng: Random) -> Iterator[Happening]:
+    if habits.BACKORDERED.falls(rng):
+        ready = paid_at + timedelta(days=rng.uniform(6, 18))
+        told_at = at_some_hour(paid_at, WORKING, rng)
+        wait = {"available_on": ready.date().isoformat(), "status": "backordered"}
+        yield told_at, "order.backordered", order.told | wait
+        paid_at = ready
     late = habits.DELIVERED_LATE.falls(rng)
     shipped_at = at_some_hour(paid_at + timedelta(days=rng.uniform(0.2, 2)), WORKING, rng)
     promised = shipped_at + timedelta(days=3)

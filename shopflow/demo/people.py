@@ -34,6 +34,10 @@ class Person:
     rhythm: float
     #: Likes to pay by bank transfer.
     pays_by_transfer: bool
+    #: Looks for a code before every order.
+    hunts_codes: bool
+    #: Is a member of the points programme.
+    collects_points: bool
 
     @property
     def contact(self) -> dict[str, object]:
@@ -107,4 +111,17 @@ def make_person(number: int, rng: Random) -> Person:
         attitude=rng.choices(list(Attitude), (45, 33, 22))[0],
         rhythm=rng.lognormvariate(3.05, 0.7),
         pays_by_transfer=habits.PAYS_BY_TRANSFER.falls(rng),
+        hunts_codes=habits.HUNTS_CODES.falls(rng),
+        collects_points=habits.COLLECTS_POINTS.falls(rng),
     )
+
+
+def nearest_store(person: Person) -> dict[str, object]:
+    """The store that is nearest to the person, and how far they live from it."""
+    town = "Grenoble" if person.locale == "fr" else "London"
+    return {
+        "name": town,
+        # Anywhere within the reach of a train, always the same for the same person.
+        "distance_km": float(int(person.id.rpartition("-")[2]) * 7 % 90),
+        "url": f"https://boutique.example/{person.locale}/{town.lower()}",
+    }

@@ -5,8 +5,8 @@ It yields events as a real shop would push them, oldest first, and knows nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
@@ -17,12 +17,22 @@ from shopflow.demo.assortment import ASSORTMENT, CURRENCY, SHOP_URL, Product
 from shopflow.demo.fulfilment import Order, after_order, lines_told
 from shopflow.demo.hours import VISITING, at_some_hour
 from shopflow.demo.people import Attitude, Person, make_person
+from shopflow.demo.service import account_life, around_order, points_for, shop_news
+from shopflow.demo.visitor import Visitor
 
 #: Time before the month in which customers came and bought, so that some have grown silent.
 HISTORY = timedelta(days=75)
+#: One more for so many customers has bought once, long before all others.
+OLD_FRIENDS = 40
+#: How long ago at most that was: half a year of silence, or what was bought is worn out.
+LONG_AGO = (timedelta(days=180), timedelta(days=268))
+#: Those of the longer time have looked in since.
+LOOKED_IN = timedelta(days=110)
 #: Goods worth this much travel free; in cents.
 FREE_SHIPPING_FROM = 6000
 SHIPPING = 490
+#: The day of the month's newsletter.
+NEWSLETTER_ON = timedelta(days=11)
 #: The version of the consent text on the shop's forms.
 CONSENT_TEXT = "2026-01"
 
@@ -30,7 +40,7 @@ CONSENT_TEXT = "2026-01"
 def simulate_shop(
     *, customers: int = 2000, days: int = 30, seed: int = 1, start: datetime
 ) -> Iterator[dict[str, object]]:
-    """The events of `days` from `start`, and of the 75 days before; the same seed, the same shop.
+    """The events of `days` from `start`, and of a time before; the same seed, the same shop.
 
     Raises ValueError when start has no time zone.
     """
@@ -38,88 +48,83 @@ def simulate_shop(
         raise ValueError("start needs a time zone, as in datetime(2026, 3, 1, tzinfo=UTC)")
     rng = Random(seed)  # noqa: S311 - a simulation; nothing here is secret
     opening = start.astimezone(UTC)
-    shop = _Shop(rng, opening + timedelta(days=days))
+    shop = _Shop(rng, opening, opening + timedelta(days=days))
+    shop.announce()
     for number in range(1, customers + 1):
         known_before = habits.KNOWN_BEFORE.falls(rng)
         day = -rng.uniform(0, HISTORY.days) if known_before else rng.uniform(0, days)
         shop.expect(make_person(number, rng), opening + timedelta(days=day))
+    for number in range(customers + 1, customers + 1 + customers // OLD_FRIENDS):
+        shop.remember(make_person(number, rng), rng.choice(LONG_AGO))
     return shop.events()
-
-
-@dataclass(slots=True)
-class _Visitor:
-    """What the shop remembers of one person between two visits."""
-
-    person: Person
-    #: Known by a cookie only; events name the visitor and not the customer.
-    anonymous: bool = False
-    #: Has left an address.
-    known: bool = False
-    cart: dict[Product, int] = field(default_factory=dict)
-    carts: int = 0
-    visits: int = 0
-
-    @property
-    def ids(self) -> dict[str, str]:
-        if self.anonymous:
-            return {"anonymous_id": f"a-{self.person.id[2:]}"}
-        return {"customer_id": self.person.id}
-
-    @property
-    def cart_id(self) -> str:
-        return f"k-{self.person.id[2:]}-{self.carts}"
-
-    @property
-    def session_id(self) -> str:
-        return f"v-{self.person.id[2:]}-{self.visits}"
 
 
 class _Shop:
     """The agenda of what is to happen, worked off in order of time."""
 
-    def __init__(self, rng: Random, end: datetime) -> None:
+    def __init__(self, rng: Random, opening: datetime, end: datetime) -> None:
         self._rng = rng
+        self._opening = opening
         self._end = end
-        #: What is to be told, or None for a visit, whose events are planned when it begins.
-        self._agenda: list[tuple[datetime, int, _Visitor, dict[str, object] | None]] = []
+        #: What is to be told, or the visitor who comes: those events are planned at the door.
+        self._agenda: list[tuple[datetime, int, Visitor | dict[str, object]]] = []
         self._entries = count()
         self._orders = count(10001)
 
+    def announce(self) -> None:
+        """What the shop itself does is on the agenda."""
+        for at, event_type, data in shop_news(self._opening, self._rng):
+            self._plan(at, {"type": event_type, "data": data})
+
     def expect(self, person: Person, moment: datetime) -> None:
         """The person's first visit falls on that day."""
-        visitor = _Visitor(person, anonymous=habits.COMES_UNKNOWN.falls(self._rng))
+        visitor = Visitor(person, anonymous=habits.COMES_UNKNOWN.falls(self._rng))
         self._plan(at_some_hour(moment, VISITING, self._rng), visitor)
+
+    def remember(self, person: Person, ago: timedelta) -> None:
+        """The person opened an account and bought once, at most so long before the month."""
+        rng = self._rng
+        friend = replace(person, attitude=Attitude.KEEN)
+        visitor = Visitor(friend, known=True, visits=1)
+        day = self._opening - ago + timedelta(days=rng.uniform(0, 25))
+        now = at_some_hour(day, VISITING, rng)
+        form = friend.contact | {"consents": [_marketing_consent("account form")]}
+        self._tell(now, visitor, "customer.registered", form)
+        self._confirm(visitor, now)
+        visitor.cart[rng.choice(ASSORTMENT)] = 1
+        visitor.carts += 1
+        self._buy(visitor, now + timedelta(minutes=rng.randint(5, 30)))
+        if ago > LONG_AGO[0]:
+            self._plan(at_some_hour(self._opening - LOOKED_IN, VISITING, rng), visitor)
 
     def events(self) -> Iterator[dict[str, object]]:
         """All events up to the end, oldest first."""
         told = count(1)
         while self._agenda:
-            at, _, visitor, event = heappop(self._agenda)
-            if event is None:
-                self._visit(visitor, at)
+            at, _, planned = heappop(self._agenda)
+            if isinstance(planned, Visitor):
+                self._visit(planned, at)
                 continue
             at_text = f"{at:%Y-%m-%dT%H:%M:%SZ}"
-            yield {"id": f"demo-{next(told):07}", "occurred_at": at_text, **event}
+            yield {"id": f"demo-{next(told):07}", "occurred_at": at_text, **planned}
 
-    def _plan(
-        self, at: datetime, visitor: _Visitor, event: dict[str, object] | None = None
-    ) -> None:
+    def _plan(self, at: datetime, planned: Visitor | dict[str, object]) -> None:
         if at <= self._end:
-            heappush(self._agenda, (at, next(self._entries), visitor, event))
+            heappush(self._agenda, (at, next(self._entries), planned))
 
     def _tell(
-        self, at: datetime, visitor: _Visitor, event_type: str, data: dict[str, object]
+        self, at: datetime, visitor: Visitor, event_type: str, data: Mapping[str, object]
     ) -> None:
-        self._plan(at, visitor, {"type": event_type, **visitor.ids, "data": data})
+        self._plan(at, {"type": event_type, **visitor.ids, "data": data})
 
-    def _identify(self, visitor: _Visitor, now: datetime) -> None:
+    def _identify(self, visitor: Visitor, now: datetime) -> None:
         """The visitor says who they are: what was seen under the cookie is theirs."""
         if visitor.anonymous:
             ids = {**visitor.ids, "customer_id": visitor.person.id}
-            self._plan(now, visitor, {"type": "customer.identified", **ids, "data": dict(ids)})
+            self._plan(now, {"type": "customer.identified", **ids, "data": dict(ids)})
             visitor.anonymous = False
 
-    def _visit(self, visitor: _Visitor, at: datetime) -> None:
+    def _visit(self, visitor: Visitor, at: datetime) -> None:
         rng = self._rng
         visitor.visits += 1
         arrival: dict[str, object] = {
@@ -128,6 +133,7 @@ class _Shop:
         }
         device = rng.choices(("phone", "desktop", "tablet"), (62, 32, 6))[0]
         self._tell(at, visitor, "site.visited", arrival | {"device": device})
+        self._advertise(visitor, at)
         now = self._look_around(visitor, at)
         if visitor.visits == 1:
             now = self._introduce(visitor, now)
@@ -139,7 +145,18 @@ class _Shop:
             pause = timedelta(hours=rng.uniform(2, 40))
         self._plan(at_some_hour(now + max(pause, timedelta(hours=2)), VISITING, rng), visitor)
 
-    def _look_around(self, visitor: _Visitor, now: datetime) -> datetime:
+    def _advertise(self, visitor: Visitor, at: datetime) -> None:
+        """What the visitor was brought by, and what the shop shows at the door."""
+        rng = self._rng
+        if habits.COMES_BY_AD.falls(rng):
+            self._tell(at, visitor, "ad.clicked", {"network": "search", "campaign": "spring"})
+        if habits.SEES_PROMOTION.falls(rng):
+            seen = {"promo_id": "spring-table", "session_id": visitor.session_id}
+            self._tell(at + timedelta(seconds=5), visitor, "promo.viewed", seen)
+        if habits.LIKES_POST.falls(rng):
+            self._tell(at, visitor, "social.liked", {"network": "photos", "post_id": "p-17"})
+
+    def _look_around(self, visitor: Visitor, now: datetime) -> datetime:
         """Some products are seen, some end in the cart."""
         rng = self._rng
         session = {"session_id": visitor.session_id}
@@ -155,19 +172,22 @@ class _Shop:
             self._tell(
                 now, visitor, "product.viewed", product.told(visitor.person.locale) | session
             )
+            if habits.ADDS_TO_WISHLIST.falls(rng):
+                wish = product.told(visitor.person.locale) | {"in_stock": True}
+                self._tell(now, visitor, "wishlist.added", wish | session)
             if habits.ADDS_TO_CART.falls(rng):
                 now += timedelta(seconds=rng.randint(5, 60))
                 self._fill_cart(visitor, product, now)
         return now
 
-    def _fill_cart(self, visitor: _Visitor, product: Product, now: datetime) -> None:
+    def _fill_cart(self, visitor: Visitor, product: Product, now: datetime) -> None:
         if not visitor.cart:
             visitor.carts += 1
         quantity = self._rng.choices((1, 2, 4), (84, 13, 3))[0]
         visitor.cart[product] = visitor.cart.get(product, 0) + quantity
         self._tell(now, visitor, "cart.updated", self._cart_told(visitor, "item_added"))
 
-    def _cart_told(self, visitor: _Visitor, action: str) -> dict[str, object]:
+    def _cart_told(self, visitor: Visitor, action: str) -> dict[str, object]:
         return {
             "action": action,
             "cart_id": visitor.cart_id,
@@ -179,7 +199,7 @@ class _Shop:
             "locale": visitor.person.locale,
         }
 
-    def _introduce(self, visitor: _Visitor, now: datetime) -> datetime:
+    def _introduce(self, visitor: Visitor, now: datetime) -> datetime:
         """A newcomer opens an account, takes the newsletter, or stays a guest."""
         rng, person = self._rng, visitor.person
         keen = person.attitude is Attitude.KEEN
@@ -196,17 +216,13 @@ class _Shop:
         else:
             consents = [_marketing_consent("account form")] if keen else []
             self._tell(now, visitor, "customer.registered", form | {"consents": consents})
-            if habits.TELLS_BIRTHDAY.falls(rng):
-                birthday = (
-                    f"{rng.randint(1950, 2006)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}"
-                )
-                later = now + timedelta(minutes=rng.randint(2, 60))
-                self._tell(later, visitor, "customer.updated", {"birthday": birthday})
+            for at, event_type, data in account_life(person, now, rng):
+                self._tell(at, visitor, event_type, data)
         if keen:
             self._confirm(visitor, now)
         return now
 
-    def _confirm(self, visitor: _Visitor, now: datetime) -> None:
+    def _confirm(self, visitor: Visitor, now: datetime) -> None:
         """Most follow the link of the confirmation mail, and some regret it weeks later."""
         rng = self._rng
         if not habits.CONFIRMS_OPT_IN.falls(rng):
@@ -214,15 +230,24 @@ class _Shop:
         confirmed_at = now + timedelta(minutes=rng.expovariate(1 / 45) + 1)
         consent = _marketing_consent("confirmation link")
         self._tell(confirmed_at, visitor, "consent.confirmed", consent)
+        issue = self._opening + NEWSLETTER_ON
+        if confirmed_at < issue:
+            # The list of readers is the shop's; who has left since is not written to.
+            asked = {"workflow": "newsletter", "data": {"issue": f"{issue:%Y-%m}"}}
+            self._tell(issue, visitor, "workflow.requested", asked)
         if habits.WITHDRAWS.falls(rng):
             regret = at_some_hour(confirmed_at + timedelta(days=rng.uniform(1, 60)), VISITING, rng)
             withdrawal = _marketing_consent("unsubscribe link")
             self._tell(regret, visitor, "consent.withdrawn", withdrawal)
 
-    def _decide_on_cart(self, visitor: _Visitor, now: datetime) -> None:
+    def _decide_on_cart(self, visitor: Visitor, now: datetime) -> None:
         """The cart is emptied, left, left at the checkout, or bought."""
         rng = self._rng
         now += timedelta(seconds=rng.randint(20, 120))
+        looked_at = self._cart_told(visitor, "")
+        del looked_at["action"]
+        self._tell(now, visitor, "cart.viewed", looked_at)
+        now += timedelta(seconds=10)
         if habits.EMPTIES_CART.falls(rng):
             visitor.cart.clear()
             self._tell(now, visitor, "cart.updated", self._cart_told(visitor, "emptied"))
@@ -246,7 +271,7 @@ class _Shop:
             self._tell(now, visitor, "checkout.step_viewed", step_told)
         self._buy(visitor, now + timedelta(seconds=rng.randint(20, 120)))
 
-    def _buy(self, visitor: _Visitor, now: datetime) -> None:
+    def _buy(self, visitor: Visitor, now: datetime) -> None:
         rng, person = self._rng, visitor.person
         lines = tuple(visitor.cart.items())
         goods = sum(product.cents * quantity for product, quantity in lines)
@@ -278,8 +303,22 @@ class _Shop:
             self._confirm(visitor, now)
         visitor.known = True
         visitor.cart.clear()
+        if (habits.HAS_CODE if person.hunts_codes else habits.FINDS_CODE).falls(rng):
+            code = {"code": f"MERCI-{rng.randrange(10**6):06}", "kind": "gift"}
+            placed["coupon_codes"] = [code["code"]]
+            self._tell(now, visitor, "coupon.used", code | {"order_id": order.id})
         self._tell(now, visitor, "order.placed", placed)
-        for at, event_type, data in after_order(order, rng):
+        self._follow(visitor, order)
+
+    def _follow(self, visitor: Visitor, order: Order) -> None:
+        """All that comes of an order is on the agenda."""
+        rng = self._rng
+        happenings = list(after_order(order, rng))
+        happenings += around_order(order, happenings, rng)
+        if visitor.person.collects_points:
+            happenings.append(points_for(order, visitor.points))
+            visitor.points = int(str(happenings[-1][2]["balance"]))
+        for at, event_type, data in happenings:
             self._tell(at, visitor, event_type, data)
 
 
