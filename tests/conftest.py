@@ -32,6 +32,12 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.golden)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory) -> None:
+    """Compiled rules of tests, and of processes that they start, are kept apart from the user's."""
+    os.environ["SHOPFLOW_CACHE"] = str(tmp_path_factory.mktemp("bundles"))
+
+
 @pytest.fixture(scope="session")
 def repo() -> Path:
     """The top folder of the sources."""

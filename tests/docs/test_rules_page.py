@@ -29,6 +29,7 @@ PLACES = {
     "ConsentPolicy": "rules/policies/consent.yaml",
     "FrequencyCaps": "rules/policies/caps.yaml",
     "QuietHours": "rules/policies/quiet-hours.yaml",
+    "Retention": "rules/policies/retention.yaml",
     "Coupon": "rules/coupons/{id}.yaml",
 }
 FAMILIES = {
@@ -189,7 +190,8 @@ def test_every_step_kind_shows_an_example():
 
 def problems_section():
     """The codes of lint by family, as the page tells them."""
-    parts = ["## Problems\n\nEvery problem that `shopflow lint` can find, by its code.\n"]
+    commands = "`shopflow lint` and `shopflow test --coverage`"
+    parts = [f"## Problems\n\nEvery problem that {commands} can find, by its code.\n"]
     parts.append("An error fails lint; a warning asks for attention.\n")
     family = ""
     for code, entry in sorted(CATALOGUE.items()):

@@ -6,7 +6,6 @@ What lint and the rules' own tests check is left to them.
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from functools import cache
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from support.servers import tool
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "rules"
@@ -21,6 +21,7 @@ TEMPLATES = RULES / "templates"
 
 WORKFLOWS = sorted((RULES / "workflows").rglob("*.yaml"))
 MAILS = sorted(TEMPLATES.glob("*/*/email.*.mjml"))
+POSTS = sorted(TEMPLATES.glob("*/*/social.*.txt"))
 FRENCH = [path for path in MAILS if path.name == "email.fr.mjml"]
 
 _NOT_PROSE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|<[^>]*>", re.DOTALL)
@@ -57,6 +58,12 @@ def sent_by(path: Path) -> Iterator[tuple[dict, str]]:
         yield step, step.get("purpose", workflow["purpose"])
 
 
+def text_of(step: dict, locale: str) -> Path:
+    """The file that says what the send says."""
+    name = {"email": f"email.{locale}.mjml", "social": f"social.{locale}.txt"}[step["send"]]
+    return TEMPLATES / step["template"] / name
+
+
 @pytest.mark.parametrize("path", WORKFLOWS, ids=short)
 def test_a_workflow_has_a_test_beside_it(path):
     folder, name = path.parent.name, path.stem
@@ -66,24 +73,32 @@ def test_a_workflow_has_a_test_beside_it(path):
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=short)
-def test_every_mail_of_a_workflow_is_there_in_french_and_english(path):
+def test_every_message_of_a_workflow_is_there_in_french_and_english(path):
     for step, _ in sent_by(path):
         for locale in ("fr", "en"):
-            assert (TEMPLATES / step["template"] / f"email.{locale}.mjml") in MAILS
+            assert text_of(step, locale) in MAILS + POSTS
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=short)
-def test_a_mail_gets_just_the_values_and_the_purpose_that_it_declares(path):
+def test_a_message_gets_just_the_values_and_the_purpose_that_it_declares(path):
     for step, purpose in sent_by(path):
         for locale in ("fr", "en"):
-            front, _ = parts(TEMPLATES / step["template"] / f"email.{locale}.mjml")
+            front, _ = parts(text_of(step, locale))
             assert set(step["with"]) == set(front["variables"]), step["id"]
             assert purpose in front["purposes"], step["id"]
 
 
+@pytest.mark.parametrize("path", FRENCH, ids=short)
+def test_both_languages_take_the_same_values_for_the_same_purposes(path):
+    french, _ = parts(path)
+    english, _ = parts(path.with_name("email.en.mjml"))
+    for key in ("variables", "purposes"):
+        assert french[key] == english[key]
+
+
 def test_no_template_lies_about_unused():
     used = {step["template"] for path in WORKFLOWS for step, _ in sent_by(path)}
-    assert used == {str(path.parent.relative_to(TEMPLATES)) for path in MAILS}
+    assert used == {str(path.parent.relative_to(TEMPLATES)) for path in MAILS + POSTS}
 
 
 @pytest.mark.parametrize("path", MAILS, ids=short)
@@ -110,29 +125,45 @@ def test_french_punctuation_keeps_to_its_word(path):
     assert "'" not in prose, "French prose takes U+2019 for an apostrophe"
 
 
-def misspelt(text: str) -> set[str]:
-    """The words that the French dictionary does not know; skips where there is none."""
-    speller = shutil.which("hunspell")
-    if speller is None:
-        pytest.skip("hunspell is not installed: apt-get install hunspell hunspell-fr")
-    told = subprocess.run(
-        [speller, "-l", "-d", "fr_FR", "-i", "utf-8"],
-        input=text.replace("\u2019", "'"),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if told.returncode:
-        pytest.skip("hunspell has no French dictionary: apt-get install hunspell-fr")
-    return set(told.stdout.split())
+#: The words of the French templates that a dictionary was asked about; `make golden` writes it.
+VOCABULARY = Path(__file__).with_name("words.fr.txt")
 
 
-def test_french_is_spelt_as_the_dictionary_has_it():
+def words(prose: str) -> set[str]:
+    return set(re.findall(r"[^\W\d_]+(?:['-][^\W\d_]+)*", prose.replace("\u2019", "'")))
+
+
+def french_words() -> list[str]:
     prose = []
     for path in FRENCH:
         front, body = parts(path)
         prose.append(_NOT_PROSE.sub(" ", "\n".join([front["subject"], front["preheader"], body])))
-    assert misspelt("\n".join(prose)) == set()
+    return sorted(words("\n".join(prose)))
+
+
+def misspelt(text: str) -> set[str]:
+    """The words that the French dictionary does not know."""
+    speller = tool("hunspell", "hunspell hunspell-fr")
+    told = subprocess.run(
+        [speller, "-l", "-d", "fr_FR", "-i", "utf-8"],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 0, (
+        f"apt-get install hunspell-fr? {told.stderr}"
+    )
+    return set(told.stdout.split())
+
+
+def test_french_words_are_those_that_the_dictionary_was_asked_about(golden):
+    """Runs everywhere: a new word is looked up by the test below before it is written down."""
+    golden(VOCABULARY, "\n".join(french_words()) + "\n")
+
+
+def test_french_is_spelt_as_the_dictionary_has_it():
+    assert misspelt("\n".join(french_words())) == set()
 
 
 def test_every_picture_has_words_for_who_cannot_see_it():

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from support.faults import Workers
 from support.production import (
+    FACTS,
     a_shop,
     generated,
     wait_for,
+    write_lines,
 )
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -25,20 +29,15 @@ def shop(tmp_path):
         yield shop
 
 
-def recorded(shared, count=None):
-    with gzip.open(shared / "data/rees46/events.jsonl.gz", "rt", encoding="utf-8") as file:
+def recorded(shared, count=None, stream="rees46"):
+    path = shared / "data" / stream / "events.jsonl.gz"
+    with gzip.open(path, "rt", encoding="utf-8") as file:
         return [line.rstrip("\n") for line, _ in zip(file, range(count or 10**9), strict=False)]
-
-
-def write(folder, lines):
-    path = folder / "events.jsonl"
-    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
-    return path
 
 
 def check(shop, lines):
     """Two workers, to the end of the events and then on until no timer is left."""
-    path = write(shop.folder, lines)
+    path = write_lines(shop.folder, lines)
     sent = shop.run("events", "send", str(path))
     assert f"{len(lines):,} events sent" in sent.stdout
     for until in ("end", "drain"):
@@ -55,9 +54,33 @@ def test_two_workers_send_what_simulate_says(shop):
     check(shop, recorded(SHARED, SOME) if SHARED.is_dir() else generated(500))
 
 
-@pytest.mark.slow
-def test_two_workers_send_what_simulate_says_of_the_whole_stream(shop, shared):
-    check(shop, recorded(shared))
+@pytest.mark.parametrize(
+    "stream",
+    [
+        pytest.param("otto", marks=pytest.mark.slow),
+        *(
+            pytest.param(stream, marks=[pytest.mark.soak, pytest.mark.timeout(0)])
+            for stream in ("snowplow_demo", "rees46", "online_retail")
+        ),
+    ],
+)
+def test_a_whole_stream_with_kills_sends_what_simulate_says(shared, tmp_path, stream):
+    shutil.copytree(FACTS.parent / stream, tmp_path, dirs_exist_ok=True)
+    lines = recorded(shared, stream=stream)
+    path = write_lines(tmp_path, lines)
+    with a_shop(tmp_path) as shop:
+        with Workers(shop, seed=len(lines)) as workers:
+            shop.add(lines)
+            workers.kill_along(4, len(lines) // 4)
+            workers.work_until(workers.is_done)
+        for until in ("end", "drain"):
+            shop.finish(until)
+            assert shop.sends() == shop.simulated(path, until)
+        status = shop.status()
+        assert workers.kills
+        assert status.events == {"accepted": len(lines)}
+        assert set(status.messages) == {"sent"}
+        assert status.inbox == shop.waiting() == 0
 
 
 def an_event(number, at="2026-03-01T10:00:00Z", customer="c1", **fields):
