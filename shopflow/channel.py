@@ -102,6 +102,8 @@ class ContentSpec:
     required: tuple[str, ...] = ()
     #: Parts it uses when they are there.
     optional: tuple[str, ...] = ()
+    #: Its text travels as SMS, so lint counts the segments (`shopflow.sms`).
+    is_sms: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,8 @@ import httpx
 from shopflow.channel import FailureReason, Message, Receipt
 from shopflow.errors import SettingsError
 
-_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
+#: Hosts that are reached without a network.
+THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 _RETRYABLE = frozenset({408, 425, 429})
 _AUTH = frozenset({401, 403, 407})
 _OK = range(200, 300)
@@ -25,6 +26,9 @@ _LONG = 65_536
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 _NONE: Mapping[str, str] = {}
+
+#: What a channel makes of an answer's status and body; None where the status says it all.
+Reading = Callable[[int, bytes], Receipt | None]
 
 #: Settings that every channel over HTTP takes.
 SETTINGS: Mapping[str, Mapping[str, object]] = {
@@ -52,11 +56,19 @@ SETTINGS: Mapping[str, Mapping[str, object]] = {
 
 
 class Poster:
-    """Posts to one URL, over as many connections as the settings allow."""
+    """Posts over as many connections as the settings allow, to their URL or to one of each message.
 
-    def __init__(self, channel: str, settings: Mapping[str, Any]) -> None:
+    `reading` looks at each answer first.
+    """
+
+    def __init__(
+        self, channel: str, settings: Mapping[str, Any], reading: Reading | None = None
+    ) -> None:
         allow_http = settings.get("allow_http", False)
-        self._url = _checked_url(channel, settings["url"], allow_http=allow_http)
+        self._url = ""
+        if "url" in settings:
+            self._url = _checked_url(channel, settings["url"], allow_http=allow_http)
+        self._reading = reading
         self._headers: Mapping[str, str] = settings.get("headers", {})
         if authorization := settings.get("authorization"):
             self._headers = {**self._headers, "Authorization": authorization}
@@ -90,7 +102,7 @@ class Poster:
             await client.aclose()
 
     async def post(
-        self, message: Message, body: bytes, headers: Mapping[str, str] = _NONE
+        self, message: Message, body: bytes, headers: Mapping[str, str] = _NONE, *, url: str = ""
     ) -> Receipt:
         """What the receiver makes of the body; a repetition carries the same key."""
         key = message.id.encode("ascii", "backslashreplace").decode("ascii")
@@ -102,20 +114,18 @@ class Poster:
         }
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._answer(body, told)
+                return await self._answer(url or self._url, body, told)
         except _NEVER_LEFT as e:
             return Receipt.failed(_lost(e), retryable=True, detail=f"POST: {type(e).__name__}")
         except (httpx.RequestError, TimeoutError) as e:
             return Receipt.uncertain(_lost(e), f"POST: no answer, {type(e).__name__}")
 
-    async def _answer(self, body: bytes, headers: Mapping[str, str]) -> Receipt:
+    async def _answer(self, url: str, body: bytes, headers: Mapping[str, str]) -> Receipt:
         client = self._opened()
-        async with client.stream("POST", self._url, content=body, headers=headers) as answer:
-            text = b""
-            # A short body is read so that the connection can be kept, and for its id.
-            if int(answer.headers.get("Content-Length", _LONG)) < _LONG:
-                text = await answer.aread()
-            return _read(answer.status_code, text)
+        async with client.stream("POST", url, content=body, headers=headers) as answer:
+            text = await _short_body(answer)
+            receipt = self._reading(answer.status_code, text) if self._reading else None
+            return receipt or _read(answer.status_code, text)
 
     def _opened(self) -> httpx.AsyncClient:
         if self._client is None:
@@ -128,6 +138,18 @@ class Poster:
                 trust_env=False,
             )
         return self._client
+
+
+async def _short_body(answer: httpx.Response) -> bytes:
+    """The body, so that the connection can be kept, and for its id; empty when it is long."""
+    if int(answer.headers.get("Content-Length", 0)) >= _LONG:
+        return b""
+    text = b""
+    async for piece in answer.aiter_bytes():
+        text += piece
+        if len(text) >= _LONG:
+            return b""
+    return text
 
 
 def _read(status: int, text: bytes) -> Receipt:
@@ -147,13 +169,20 @@ def _read(status: int, text: bytes) -> Receipt:
     return Receipt.failed(reason, retryable=retryable, detail=detail)
 
 
-def _provider_id(text: bytes) -> str:
-    """The `id` that the answer gives, or its only object gives; empty when there is none."""
+def json_of(text: bytes) -> object:
+    """The JSON of an answer's body; None when it is none."""
     try:
-        told = json.loads(text)
+        return json.loads(text)
     except ValueError:
-        return ""
-    for place in (told, *(told.values() if isinstance(told, dict) else ())):
+        return None
+
+
+def _provider_id(text: bytes) -> str:
+    """The `id` that the answer gives, or an object in it gives; empty when there is none."""
+    told = json_of(text)
+    inner = told.values() if isinstance(told, dict) else ()
+    for one in (told, *inner):
+        place = one[0] if isinstance(one, list) and one else one
         if isinstance(place, dict) and isinstance(place.get("id"), int | str):
             return str(place["id"])[:100]
     return ""
@@ -174,7 +203,7 @@ def _checked_url(channel: str, url: str, *, allow_http: bool) -> str:
         raise SettingsError(f"{where}: is no URL") from e
     if parts.scheme not in {"http", "https"} or not host or not url.isprintable() or " " in url:
         raise SettingsError(f"{where}: is no URL; write https://host/path")
-    if parts.scheme == "http" and host not in _THIS_MACHINE and not allow_http:
+    if parts.scheme == "http" and host not in THIS_MACHINE and not allow_http:
         raise SettingsError(
             f"{where}: must be https beyond this machine; "
             "allow_http: true sends it in the clear all the same"

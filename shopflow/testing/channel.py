@@ -65,12 +65,15 @@ def a_message(identity: str, **changes: object) -> Message:
             "text": "Bonjour",
             "html": "<html><body><p>Bonjour</p></body></html>",
             "title": "Votre panier",
+            "name": "votre_panier",
             "body": '{"hello": "world"}',
         },
         variables={"total": 90.0},
         unsubscribe_url="https://boutique.example/u/token",
         unsubscribe_mailto="stop@boutique.example",
-        sender=Sender(legal_name="Ma Boutique SAS", address="1 rue de la Paix, Paris"),
+        sender=Sender(
+            legal_name="Ma Boutique SAS", address="1 rue de la Paix, Paris", sms_stop="36111"
+        ),
         created_at=_MOMENT,
     )
     return replace(message, **changes)  # type: ignore[arg-type]

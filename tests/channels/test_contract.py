@@ -12,7 +12,11 @@ from typing import ClassVar
 import pytest
 from aiosmtpd.smtp import AuthResult
 from shopflow_channels.helpdesk import HelpdeskChannel
+from shopflow_channels.sms import SmsChannel
 from shopflow_channels.social import SocialChannel
+from shopflow_channels.webpush import WebPushChannel
+from shopflow_channels.whatsapp import WhatsAppChannel
+from support.browser import Browser, vapid_key
 
 from shopflow.channel import Receipt
 from shopflow.plugins import find_channels
@@ -79,29 +83,46 @@ def subjects(sink, receiver, free_port, tmp_path):
     def log():
         yield Subject(channel=INSTALLED["log"], settings={"file": str(tmp_path / "log.jsonl")})
 
-    def posting(channel):
+    def posting(channel, address="", **more):
         @contextmanager
         def subject():
             server = receiver()
             with in_a_thread(server):
                 url = "http://127.0.0.1:{}/hook-{}"
-                told = {"authorization": f"Bearer {SECRET}"}
+                told = {"authorization": f"Bearer {SECRET}", **more}
                 yield Subject(
                     channel=channel,
                     settings={"url": url.format(server.port, SECRET), **told},
                     unreachable={"url": url.format(free_port, SECRET), **told},
                     secrets=[SECRET],
                     keys=lambda: server.keys,
+                    **({"address": address} if address else {}),
                 )
 
         return subject
+
+    @contextmanager
+    def webpush():
+        server, key = receiver(), vapid_key()
+        with in_a_thread(server):
+            told = {"private_key": key, "contact": "mailto:shop@shop.example"}
+            yield Subject(
+                channel=WebPushChannel,
+                settings={**told, "services": ["127.0.0.1"]},
+                secrets=[key],
+                address=Browser(server.port).subscription,
+                keys=lambda: [headers["topic"] for headers, _ in server.requests],
+            )
 
     return {
         "email": email,
         "helpdesk": posting(HelpdeskChannel),
         "log": log,
+        "sms": posting(SmsChannel, "+33612345678", sender="BOUTIQUE"),
         "social": posting(SocialChannel),
         "webhook": webhook,
+        "webpush": webpush,
+        "whatsapp": posting(WhatsAppChannel, "+33612345678"),
     }
 
 
@@ -109,7 +130,7 @@ def _anyone():
     return lambda *_: AuthResult(success=True)
 
 
-@pytest.mark.parametrize("name", sorted({*INSTALLED, "helpdesk", "social"}))
+@pytest.mark.parametrize("name", sorted({*INSTALLED, "sms", "webpush", "whatsapp"}))
 def test_registered_channel_keeps_the_contract(name, subjects):
     assert name in subjects, f"say in this file how to try the channel '{name}'"
     with subjects[name]() as subject:

@@ -151,9 +151,7 @@ def misspelt(text: str) -> set[str]:
         text=True,
         check=False,
     )
-    assert told.returncode == 0, (
-        f"apt-get install hunspell-fr? {told.stderr}"
-    )
+    assert told.returncode == 0, f"apt-get install hunspell-fr? {told.stderr}"
     return set(told.stdout.split())
 
 

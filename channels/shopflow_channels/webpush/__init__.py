@@ -1,0 +1,5 @@
+"""The webpush channel."""
+
+from .channel import WebPushChannel
+
+__all__ = ["WebPushChannel"]
