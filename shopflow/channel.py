@@ -153,11 +153,17 @@ class Receipt:
     reason: FailureReason | None = None
     retryable: bool = False
     detail: str = ""
+    #: What is kept with the message in place of its values, plain JSON, for the shop to read.
+    kept: Mapping[str, object] = field(default_factory=dict)
 
     @classmethod
-    def accepted(cls, provider_id: str = "", detail: str = "") -> Receipt:
+    def accepted(
+        cls, provider_id: str = "", detail: str = "", kept: Mapping[str, object] | None = None
+    ) -> Receipt:
         """The receiver took responsibility for the message."""
-        return cls(outcome=Outcome.ACCEPTED, provider_id=provider_id, detail=detail)
+        return cls(
+            outcome=Outcome.ACCEPTED, provider_id=provider_id, detail=detail, kept=kept or {}
+        )
 
     @classmethod
     def failed(cls, reason: FailureReason, *, retryable: bool, detail: str = "") -> Receipt:

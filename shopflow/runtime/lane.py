@@ -307,7 +307,9 @@ class Lane:
 
     def _word(self, leased: LeasedMessage, receipt: Receipt) -> Settled | Retry:
         if receipt.outcome is outside.Outcome.ACCEPTED:
-            return self._settled(leased, Outcome.ACCEPTED, "", receipt.provider_id)
+            # Its values, which may be secret, have served once it has left.
+            left = replace(leased, message=replace(leased.message, variables=receipt.kept))
+            return self._settled(left, Outcome.ACCEPTED, "", receipt.provider_id)
         message, reason = leased.message, str(receipt.reason or "")
         uncertain = receipt.outcome is outside.Outcome.UNCERTAIN
         again = self._carrier.on_uncertain is OnUncertain.RESEND if uncertain else receipt.retryable
@@ -321,17 +323,16 @@ class Lane:
     def _settled(
         self, leased: LeasedMessage, outcome: Outcome, reason: str, provider_id: str = ""
     ) -> Settled:
-        message, accepted = leased.message, outcome is Outcome.ACCEPTED
+        message = leased.message
         # In a replay word comes at the instant of the decision: the clock is the events'.
         replayed = self._delivery.envelopes.event_clock
         report = DeliveryReport(
-            # Its values, which may be secret, have served once it has left.
-            message=replace(message, variables={}) if accepted else message,
+            message=message,
             outcome=outcome,
             at=message.decided_at if replayed else self._delivery.clock(),
             reason=reason,
         )
-        cost = self._carrier.cost if accepted else Decimal(0)
+        cost = self._carrier.cost if outcome is Outcome.ACCEPTED else Decimal(0)
         return Settled(report=report, provider_id=provider_id, cost=cost)
 
     async def _wait(self, seconds: float) -> None:

@@ -66,6 +66,7 @@ def a_message(identity: str, **changes: object) -> Message:
             "html": "<html><body><p>Bonjour</p></body></html>",
             "title": "Votre panier",
             "name": "votre_panier",
+            "slot": "home",
             "body": '{"hello": "world"}',
         },
         variables={"total": 90.0},

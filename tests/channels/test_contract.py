@@ -12,6 +12,7 @@ from typing import ClassVar
 import pytest
 from aiosmtpd.smtp import AuthResult
 from shopflow_channels.helpdesk import HelpdeskChannel
+from shopflow_channels.onsite import OnsiteChannel
 from shopflow_channels.sms import SmsChannel
 from shopflow_channels.social import SocialChannel
 from shopflow_channels.webpush import WebPushChannel
@@ -83,6 +84,10 @@ def subjects(sink, receiver, free_port, tmp_path):
     def log():
         yield Subject(channel=INSTALLED["log"], settings={"file": str(tmp_path / "log.jsonl")})
 
+    @contextmanager
+    def onsite():
+        yield Subject(channel=OnsiteChannel, settings={"slots": ["home"]})
+
     def posting(channel, address="", **more):
         @contextmanager
         def subject():
@@ -118,6 +123,7 @@ def subjects(sink, receiver, free_port, tmp_path):
         "email": email,
         "helpdesk": posting(HelpdeskChannel),
         "log": log,
+        "onsite": onsite,
         "sms": posting(SmsChannel, "+33612345678", sender="BOUTIQUE"),
         "social": posting(SocialChannel),
         "webhook": webhook,
@@ -130,7 +136,7 @@ def _anyone():
     return lambda *_: AuthResult(success=True)
 
 
-@pytest.mark.parametrize("name", sorted({*INSTALLED, "sms", "webpush", "whatsapp"}))
+@pytest.mark.parametrize("name", sorted({*INSTALLED, "onsite", "sms", "webpush", "whatsapp"}))
 def test_registered_channel_keeps_the_contract(name, subjects):
     assert name in subjects, f"say in this file how to try the channel '{name}'"
     with subjects[name]() as subject:
