@@ -50,18 +50,18 @@ class Desk:
 
     async def run(self) -> None:
         """Delivers until stopped; then nothing is left in hand."""
-        scribe = asyncio.create_task(self._scribe.run())
-        breakers = asyncio.create_task(self._watch())
         try:
-            async with asyncio.TaskGroup() as group:
-                for lane in self.lanes:
-                    group.create_task(lane.run())
-            await self._delivery.write(self.recover)
-            await self._look_at_breakers()
+            async with asyncio.TaskGroup() as helpers:
+                scribe = helpers.create_task(self._scribe.run())
+                breakers = helpers.create_task(self._watch())
+                async with asyncio.TaskGroup() as group:
+                    for lane in self.lanes:
+                        group.create_task(lane.run())
+                await self._delivery.write(self.recover)
+                await self._look_at_breakers()
+                scribe.cancel()
+                breakers.cancel()
         finally:
-            scribe.cancel()
-            breakers.cancel()
-            await asyncio.gather(scribe, breakers, return_exceptions=True)
             await self._carrier.channel.aclose()
 
     async def _watch(self) -> None:

@@ -113,6 +113,7 @@ async def _within(executor: ThreadPoolExecutor, ask: Callable[[], Result]) -> Re
     """The answer; None when it does not come in time."""
     asked: Awaitable[Result] = asyncio.get_running_loop().run_in_executor(executor, ask)
     try:
-        return await asyncio.wait_for(asked, PATIENCE)
+        async with asyncio.timeout(PATIENCE):
+            return await asked
     except TimeoutError:
         return None

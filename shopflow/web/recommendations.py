@@ -48,7 +48,8 @@ def route(advice: Advice, may_ask: Callable[[Request], bool]) -> Route:
             question = _question(request.path_params["strategy"], request.query_params)
             _check_traits(advice.missing_traits(question))
             answer = asyncio.get_running_loop().run_in_executor(threads, advice.products, question)
-            products = await asyncio.wait_for(answer, PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                products = await answer
         except _Refusal as e:
             return JSONResponse({"error": e.message}, status_code=e.status)
         except WrongRequest as e:

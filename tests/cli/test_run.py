@@ -5,12 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import time
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 from click.testing import CliRunner
+from support.production import wait_for
 from support.running import (
     MailSink,
     a_project,
@@ -221,15 +221,9 @@ def test_what_is_appended_is_followed_until_it_is_told_to_stop(sink, tmp_path):
     path = write_events(tmp_path / "events.jsonl", [who("anna", now(minutes=2))])
     process = start(tmp_path, "run", str(path), "--follow")
     try:
-        event = json.dumps(an_event(1, "anna", at=now(minutes=1)))
         with path.open("a") as file:
-            file.write(event[:20])
-            file.flush()
-            time.sleep(0.5)
-            file.write(event[20:] + "\n")
-        deadline = time.monotonic() + 30
-        while not sink.arrivals and time.monotonic() < deadline:
-            time.sleep(0.05)
+            file.write(json.dumps(an_event(1, "anna", at=now(minutes=1))) + "\n")
+        wait_for(lambda: sink.arrivals)
         process.terminate()
         out, _ = process.communicate(timeout=30)
     finally:

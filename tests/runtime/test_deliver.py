@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,7 +15,7 @@ from shopflow.domain.customer import Consent, ConsentState, SuppressionScope
 from shopflow.domain.event import DeliveryReport, Outcome
 from shopflow.domain.message import Message
 from shopflow.domain.policy import MessageClass
-from shopflow.errors import ChannelError, TemplateError
+from shopflow.errors import ChannelError, StoreError, TemplateError
 from shopflow.runtime.carrier import Carrier, Delivery
 from shopflow.runtime.deliver import Deliverer
 from shopflow.runtime.envelope import Envelopes, Mode
@@ -374,3 +375,21 @@ def test_pauses_grow_differ_between_messages_and_are_the_same_in_every_run():
     assert 1.5 <= pauses[0] <= 2.5
     assert max(pauses) <= 1800 * 1.25
     assert policy.pause("m1", 10_000) <= timedelta(seconds=1800 * 1.25)
+
+
+@pytest.mark.parametrize(("messages", "at"), [(60, 3), (60, 7), (4, 1), (4, 2), (1, 1), (1, 2)])
+async def test_a_store_that_fails_ends_the_deliverer_at_whatever_commit(messages, at, monkeypatch):
+    post = Post(*[a_message(n) for n in range(messages)], slots=4)
+    record, commits = post.store.outbox.record, itertools.count(1)
+
+    def failing(**words):
+        if next(commits) >= at:
+            raise StoreError("the disk is full")
+        return record(**words)
+
+    monkeypatch.setattr(post.store.outbox, "record", failing)
+    with pytest.raises(BaseExceptionGroup) as raised:
+        async with asyncio.timeout(5) as limit:
+            await post.deliverer().run()
+    assert not limit.expired()
+    assert raised.group_contains(StoreError, match="disk is full")
