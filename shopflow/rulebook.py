@@ -133,7 +133,7 @@ def _load(root: Path, settings: Settings, installed: Channels) -> LoadedProject:
         *repository.problems,
         *template_problems,
         *built.problems,
-        *run_checks(Subject(built, templates)),
+        *run_checks(Subject(built, templates, sms_stop=project.sender.sms_stop)),
     ]
     return _loaded(project, built, templates, in_order(problems), repository)
 
@@ -296,6 +296,7 @@ def _installed(channels: Channels, settings: Settings) -> dict[str, InstalledCha
             extensions=channel.content.extensions,
             required_parts=channel.content.required,
             optional_parts=channel.content.optional,
+            is_sms=channel.content.is_sms,
             configured=name in settings.project.channels or not settings.known,
         )
         for name, channel in channels.items()

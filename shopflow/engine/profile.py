@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from shopflow.domain.customer import SuppressionScope
@@ -22,6 +23,10 @@ PROFILE_EVENTS = frozenset(
 CONTACT_EVENTS = frozenset({"order.placed", "checkout.started", "stock_alert.requested"})
 CONTACT_ATTRIBUTES = ("email", "phone", "first_name", "last_name", "locale", "timezone")
 
+#: Events of a browser that agreed to pushes or no longer takes them, and where its address is kept.
+SUBSCRIBED, UNSUBSCRIBED = "webpush.subscribed", "webpush.unsubscribed"
+WEBPUSH = "webpush"
+
 #: Word of messages that had been accepted.
 BOUNCED = "message.bounced"
 COMPLAINED = "message.complained"
@@ -36,11 +41,38 @@ def absorb(turn: Turn, event: Event, *, late: bool) -> None:
     elif event.type in CONTACT_EVENTS:
         told = {n: event.data[n] for n in CONTACT_ATTRIBUTES if event.data.get(n) is not None}
         _set(turn, told, overwrite=False)
+    elif event.type == SUBSCRIBED:
+        # The newest browser is the one that is reached.
+        if not late and (subscription := _subscription(event)):
+            _set(turn, {WEBPUSH: subscription}, overwrite=True)
+    elif event.type == UNSUBSCRIBED:
+        _forget_browser(turn, event)
     elif event.type == BOUNCED:
         if event.data.get("bounce") == "hard":
             suppress(turn, _channel(event), SuppressionScope.ADDRESS)
     elif event.type == COMPLAINED:
         suppress(turn, _channel(event), SuppressionScope.MARKETING)
+
+
+def _subscription(event: Event) -> str:
+    """The browser's address as the channel takes it; empty when nothing could be sent there."""
+    endpoint, keys = event.data.get("endpoint"), event.data.get("keys")
+    if not isinstance(endpoint, str) or not isinstance(keys, Mapping):
+        return ""
+    return f'{_opening(endpoint)}, "keys": {json.dumps(dict(keys))}}}'
+
+
+def _opening(endpoint: str) -> str:
+    return f'{{"endpoint": {json.dumps(endpoint)}'
+
+
+def _forget_browser(turn: Turn, event: Event) -> None:
+    """Another browser than the one that is reached may say what it likes."""
+    attributes, gone = turn.customer.attributes, event.data.get("endpoint")
+    known = attributes.get(WEBPUSH)
+    if known is None or (isinstance(gone, str) and not str(known).startswith(_opening(gone))):
+        return
+    turn.customer.attributes = {k: v for k, v in attributes.items() if k != WEBPUSH}
 
 
 def _channel(event: Event) -> str:

@@ -23,7 +23,7 @@ from shopflow.engine.turn import Turn
 from shopflow.errors import EvaluationError
 
 #: Attributes that a template never needs: the address is the channel's business.
-_CONTACT = frozenset({"email", "phone"})
+_CONTACT = frozenset({"email", "phone", "webpush"})
 
 
 def send(turn: Turn, workflow: Workflow, enrolment: Enrolment, step: Send) -> Move:

@@ -42,11 +42,13 @@ SETTINGS = {
 }
 
 
-def a_channel(name: str, *extensions: str, required: tuple[str, ...] = ()) -> type:
+def a_channel(
+    name: str, *extensions: str, required: tuple[str, ...] = (), is_sms: bool = False
+) -> type:
     class Installed:
         settings_schema = SETTINGS
         needs_address = True
-        content = ContentSpec(extensions=extensions, required=required)
+        content = ContentSpec(extensions=extensions, required=required, is_sms=is_sms)
         on_uncertain = OnUncertain.RESEND
 
         def __init__(self, settings) -> None: ...
@@ -65,7 +67,7 @@ CHANNELS = {
     channel.name: channel
     for channel in (
         a_channel("email", "mjml", "html", "txt", required=("subject", "html")),
-        a_channel("sms", "txt", required=("text",)),
+        a_channel("sms", "txt", required=("text",), is_sms=True),
         a_channel("webpush", "yaml", required=("title", "body")),
         a_channel("fax", "txt"),
     )

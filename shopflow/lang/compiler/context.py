@@ -36,6 +36,8 @@ class InstalledChannel:
     #: Parts of its templates that must, and that may, be there.
     required_parts: tuple[str, ...] = ()
     optional_parts: tuple[str, ...] = ()
+    #: Its text travels as SMS.
+    is_sms: bool = False
     #: shopflow.yaml names it.
     configured: bool = True
 

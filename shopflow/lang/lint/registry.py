@@ -13,6 +13,7 @@ from shopflow.lang.lint import (
     recommendations,
     sends,
     tests,
+    texts,
     triggers,
 )
 from shopflow.lang.lint.subject import Subject
@@ -37,6 +38,8 @@ CHECKS: tuple[Check, ...] = (
     sends.template_exists,
     sends.variables_match,
     sends.template_serves_the_purpose,
+    texts.fits_one_segment,
+    texts.can_be_stopped,
     coupons.coupon_exists,
     coupons.coupon_is_printed,
     coupons.offer_is_marketing,

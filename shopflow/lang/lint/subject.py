@@ -21,6 +21,8 @@ class Subject:
 
     build: Build
     templates: TemplateSet
+    #: The number that takes STOP; empty when the shop names none.
+    sms_stop: str = ""
 
     def sound(self, kind: str) -> Iterator[tuple[Document, Node]]:
         """The files of a kind that their schema accepts."""

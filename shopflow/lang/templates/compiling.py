@@ -43,6 +43,7 @@ class Compilation:
     parts: dict[str, Part] = field(default_factory=dict)
     purposes: tuple[str, ...] = ()
     variables: dict[str, Variable] = field(default_factory=dict)
+    longest: dict[str, object] = field(default_factory=dict)
     derives_text: bool = False
     #: The strategies by which it recommends products.
     strategies: set[Strategy] = field(default_factory=set)
@@ -53,6 +54,7 @@ class Compilation:
         self.problems += front.problems
         self.purposes = self.purposes or front.purposes
         self.variables.update(front.variables)
+        self.longest.update(front.longest)
         for name, source in front.texts.items():
             self._plain(name, source)
         if ending in ("mjml", "html"):

@@ -21,7 +21,12 @@ TYPES = frozenset(
     }
 )
 _TEXTS = ("subject", "preheader")
-_KEYS = (*_TEXTS, "purposes", "variables")
+_KEYS = (*_TEXTS, "purposes", "variables", "longest")
+_WANTED = {
+    "purposes": "a list of names",
+    "variables": "a list of names",
+    "longest": "a map from variables to values",
+}
 _FENCE = "---"
 
 
@@ -42,6 +47,8 @@ class FrontMatter:
     texts: dict[str, Source] = field(default_factory=dict)
     purposes: tuple[str, ...] = ()
     variables: dict[str, Variable] = field(default_factory=dict)
+    #: A value for each variable that is as long as it can get.
+    longest: dict[str, object] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -87,8 +94,10 @@ def _fill(front: FrontMatter, document: Document) -> None:
             front.purposes = tuple(item.text for item in node.items)
         elif key == "variables" and node.kind is not Kind.SCALAR:
             _read_variables(front, document, node)
+        elif key == "longest" and isinstance(node.data, dict):
+            front.longest = node.data
         elif key in _KEYS:
-            wanted = "text" if key in _TEXTS else "a list of names"
+            wanted = _WANTED.get(key, "text")
             front.problems.append(document.problem("SF004", node, f"'{key}' must be {wanted}"))
         else:
             front.problems.append(_unknown(document, root.key(key), _KEYS))

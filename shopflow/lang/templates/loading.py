@@ -79,6 +79,7 @@ def load_templates(
                     purposes=made.purposes,
                     variables=made.variables,
                     parts=made.parts,
+                    longest=made.longest,
                     derives_text=made.derives_text,
                     strategies=frozenset(made.strategies),
                 )

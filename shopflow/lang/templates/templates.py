@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shopflow.domain.recommendation import Strategy
 from shopflow.errors import TemplateError
@@ -42,6 +42,8 @@ class Template:
     purposes: tuple[str, ...]
     variables: Mapping[str, Variable]
     parts: Mapping[str, Part]
+    #: A value for each variable that is as long as it can get, where the template says so.
+    longest: Mapping[str, object] = field(default_factory=dict)
     #: Whether its text part comes from its html, rather than from a file.
     derives_text: bool = False
     #: By what it recommends products, as far as it is written out.

@@ -20,6 +20,15 @@ CODES: Mapping[str, Entry] = {
         "variable of another type",
         "The value's type is not the one that the template declares.",
     ),
+    "SF306": warning(
+        "text message of more than one segment",
+        "With values as long as the template's `longest` says, the text and the word STOP do not "
+        "fit into one segment, or it has letters that telephones lack; each segment is paid for.",
+    ),
+    "SF307": error(
+        "text message that nobody can stop",
+        "A marketing or relationship message by SMS, and shopflow.yaml names no number for STOP.",
+    ),
     "SF308": error("unknown coupon", "No coupon of that id in rules/coupons."),
     "SF311": error(
         "template and coupon do not agree",
