@@ -77,13 +77,15 @@ def customer_to_state(customer: Customer) -> Json:
     """Everything of the customer but its id and `next_due_at`, which the store keeps beside."""
     if type(customer) is StoredCustomer:
         # What has not changed since it was read is written as it was read.
-        state, changes = customer.state, customer.changes
-        return full(
-            {
-                part.key: part.write(changes[name]) if name in changes else state.get(part.key)
-                for name, part in _PARTS.items()
-            }
-        )
+        state = dict(customer.state)
+        for name, value in customer.changes.items():
+            if (changed := _PARTS.get(name)) is None:
+                continue
+            if written := changed.write(value):
+                state[changed.key] = written
+            else:
+                state.pop(changed.key, None)
+        return state
     return full({part.key: part.write(getattr(customer, name)) for name, part in _PARTS.items()})
 
 
@@ -129,6 +131,8 @@ class _Part(NamedTuple):
 
 
 def _read_part(state: Mapping[str, Any], name: str) -> object:
+    if name == "stands":
+        return [(one["w"], one["d"], one.get("st")) for one in state.get("e", ())]
     part = _PARTS[name]
     kept = state.get(part.key)
     return part.read(kept) if kept else part.empty

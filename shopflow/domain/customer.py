@@ -199,6 +199,10 @@ class GoalWatch:
     trigger: Mapping[str, object] = field(default_factory=dict)
 
 
+#: Where an enrolment stands: its workflow, the digest of the version it runs on, the step.
+Stand = tuple[str, str, str | None]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customer:
     """One person, or one anonymous visitor; an alias only points to who it turned out to be."""
@@ -235,3 +239,8 @@ class Customer:
     alias_of: CustomerId | None = None
     #: The earliest timer, or earlier; None when nothing is due.
     next_due_at: datetime | None = None
+
+    @property
+    def stands(self) -> list[Stand]:
+        """Where each of the enrolments stands."""
+        return [(one.workflow, one.digest, one.step) for one in self.enrolments]

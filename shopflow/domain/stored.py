@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from shopflow.domain.codec_making import changer
-from shopflow.domain.customer import Customer
+from shopflow.domain.customer import Customer, Stand
 from shopflow.domain.ids import CustomerId
 
-#: Reads the named part out of a state.
+#: Reads the named part out of a state; of `stands` it is where the enrolments stand.
 ReadPart = Callable[[Mapping[str, Any], str], object]
 
 _FIELDS = tuple(field.name for field in fields(Customer))
@@ -50,6 +50,14 @@ class StoredCustomer(Customer):
         _set(self, name, value)
         return value
 
+    @property
+    def stands(self) -> list[Stand]:
+        """See `Customer`; enrolments that have not changed are not made for it."""
+        if "enrolments" in self.changes:
+            return super().stands
+        stands: list[Stand] = self._read_part(self.state, "stands")  # type: ignore[assignment]
+        return stands
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Customer):
             return NotImplemented
@@ -58,22 +66,39 @@ class StoredCustomer(Customer):
     __hash__ = Customer.__hash__
 
 
+class _Open(Customer):
+    """A stored customer in the making: with the same slots, and not frozen.
+
+    Setting the fields of a frozen one by calls would be most of what making it costs.
+    """
+
+    __slots__ = ("_read_part", "at_hand", "changes", "state")
+    __setattr__ = object.__setattr__
+
+
 def stored(
     customer_id: CustomerId,
     state: Mapping[str, Any],
     parts: Mapping[str, object],
     read_part: ReadPart,
-) -> StoredCustomer:
-    """The customer of a state that came out of JSON, of which these parts have been read."""
-    made = object.__new__(StoredCustomer)
-    _set(made, "id", customer_id)
-    _set(made, "state", state)
-    _set(made, "at_hand", parts)
-    _set(made, "changes", _NOTHING)
-    _set(made, "_read_part", read_part)
+    changes: Mapping[str, object] = _NOTHING,
+) -> Customer:
+    """The customer of a state that came out of JSON, of which these parts have been read.
+
+    The changes are parts that differ from the state.
+    """
+    made: Any = object.__new__(_Open)
+    made.id = customer_id
+    made.state = state
+    made.at_hand = parts
+    made.changes = changes
+    made._read_part = read_part  # noqa: SLF001 - its maker
     for name, value in parts.items():
-        _set(made, name, value)
-    return made
+        setattr(made, name, value)
+    for name, value in changes.items():
+        setattr(made, name, value)
+    made.__class__ = StoredCustomer
+    return cast("Customer", made)
 
 
 def with_parts(customer: Customer, changes: Mapping[str, object]) -> Customer:
@@ -82,8 +107,5 @@ def with_parts(customer: Customer, changes: Mapping[str, object]) -> Customer:
         return customer
     if type(customer) is not StoredCustomer:
         return _change(customer, changes)
-    made = stored(customer.id, customer.state, customer.at_hand, customer._read_part)  # noqa: SLF001 - its maker
-    _set(made, "changes", {**customer.changes, **changes})
-    for name, value in made.changes.items():
-        _set(made, name, value)
-    return made
+    both = {**customer.changes, **changes}
+    return stored(customer.id, customer.state, customer.at_hand, customer._read_part, both)  # noqa: SLF001 - its maker

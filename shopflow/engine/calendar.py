@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from shopflow.domain.customer import Customer
 from shopflow.domain.event import Event, Facts
@@ -28,6 +28,9 @@ from shopflow.errors import EvaluationError
 MAX_LATENESS = timedelta(hours=24)
 #: Local time in the project's zone at which timed segments are looked at.
 SWEEP_AT = time(3)
+
+#: After everything that a calendar has.
+FAR = datetime.max.replace(tzinfo=UTC)
 
 _DAY = timedelta(days=1)
 
@@ -95,12 +98,16 @@ def next_due(turn: Turn) -> datetime | None:
     return due
 
 
-def is_quiet(turn: Turn, after: datetime, until: datetime) -> bool:
+def is_quiet(rulebook: Rulebook, facts: Facts, after: datetime, until: datetime) -> bool:
     """True when nothing starts for everybody after the one instant and up to the other."""
-    rulebook, facts = turn.rulebook, turn.facts
-    return not rulebook.has_sweeps or all(
-        each.at > until or each.at <= after for each in for_everybody(rulebook, facts, after)
-    )
+    if not rulebook.has_sweeps:
+        return True
+    known, since, first = rulebook.quiet_span
+    # What comes first after an instant comes first after all that lie between.
+    if known is not facts or not since <= after < first:
+        first = next_sweep(rulebook, facts, after) or FAR
+        rulebook.quiet_span = (facts, after, first)
+    return until < first
 
 
 def _all_next(turn: Turn, after: datetime) -> Iterable[Occurrence]:

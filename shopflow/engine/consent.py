@@ -35,6 +35,8 @@ _STATES: Mapping[str, ConsentState] = {
     "consent.confirmed": ConsentState.GRANTED,
 }
 _CONFIRMED = "consent.confirmed"
+#: Events that are a customer's word.
+CONSENT_EVENTS = frozenset(_STATES)
 
 #: At equal times the one that forbids wins.
 _FORBIDDING = frozenset(

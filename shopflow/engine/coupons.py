@@ -34,6 +34,8 @@ from shopflow.engine.turn import Turn
 #: Tells the customer's workflows that a code has left; tells us that one was used.
 ISSUED, USED = "coupon.issued", "coupon.used"
 _ORDERED = "order.placed"
+#: Events that tell of codes which were used.
+CODE_EVENTS = frozenset({USED, _ORDERED})
 #: How long a code is remembered that no longer can be used, and that no limit counts.
 CODE_LIFE = timedelta(days=400)
 

@@ -22,6 +22,7 @@ from shopflow.engine import (
     exits,
     goals,
     merge,
+    passing,
     profile,
     segments,
     traits,
@@ -57,40 +58,47 @@ def decide(
 
     `at` is the time of the input, `clock` the wall clock; both aware UTC.
     """
+    if isinstance(input, Event):
+        after = passing.counted(rulebook, customer, input, facts)
+        if after is not None:
+            return Decision(customer=after, effects=())
     if isinstance(input, Merge) and input.customer.id == customer.id:
         # A ring of identifications has led the value back here: this row stays a real one.
         turn = Turn(rulebook, input.customer, clock, facts)
         return turn.decision(calendar.next_due(turn))
-    turn = Turn(rulebook, customer, clock, facts)
+    return _decided(Turn(rulebook, customer, clock, facts), customer, input, at)
+
+
+def _decided(turn: Turn, customer: Customer, told: Input, at: datetime) -> Decision:
     if customer.alias_of is not None:
-        _forward(turn, input, customer)
+        _forward(turn, told, customer)
         return turn.decision(None)
     if (
         turn.customer.calendar_at is None
-        and rulebook.has_calendar
+        and turn.rulebook.has_calendar
         and not is_subject(turn.customer.id)
     ):
         turn.customer.calendar_at = customer.watermark or at - JUST_BEFORE
-    match input:
+    match told:
         case Tick():
-            _fire_until(turn, at, inclusive=True, timers_only=input.timers_only)
-            if not (input.timers_only or turn.is_new or _is_late(turn, at)):
+            _fire_until(turn, at, inclusive=True, timers_only=told.timers_only)
+            if not (told.timers_only or turn.is_new or _is_late(turn, at)):
                 _begin_segments(turn, at)
         case Event() if is_subject(customer.id):
-            _begin_for_subject(turn, input, at)
+            _begin_for_subject(turn, told, at)
         case Event():
-            _decide_event(turn, input, at)
+            _decide_event(turn, told, at)
         case DeliveryReport():
-            delivery.report(turn, input)
+            delivery.report(turn, told)
             _drain(turn)
         case Merge():
             _fire_until(turn, at, inclusive=False)
-            merge.take_in(turn, input)
+            merge.take_in(turn, told)
         case News():
-            _hear(turn, input, at)
+            _hear(turn, told, at)
         case _:
-            assert_never(input)
-    entry.forget(turn, at, unread=not isinstance(input, Event))
+            assert_never(told)
+    entry.forget(turn, at, unread=not isinstance(told, Event))
     return turn.decision(calendar.next_due(turn))
 
 
@@ -159,7 +167,7 @@ def _fire_until(turn: Turn, limit: datetime, *, inclusive: bool, timers_only: bo
     if (
         quiet_until is not None
         and last < quiet_until
-        and (after is None or calendar.is_quiet(turn, after, last))
+        and (after is None or calendar.is_quiet(turn.rulebook, turn.facts, after, last))
     ):
         if after is not None and not timers_only:
             turn.customer.calendar_at = max(after, last)
@@ -314,7 +322,12 @@ def _exits_and_waits(
     met: list[_Job] = []
     at = event.occurred_at
     latest = at - JUST_BEFORE if earlier else at
-    ordered = list(enrolments)
+    hears, kind = turn.rulebook.hears, event.type
+    ordered = [
+        each
+        for each in enrolments
+        if consents_changed or hears(each.workflow, each.digest, each.step, kind)
+    ]
     if len(ordered) > 1:
         ordered.sort(key=lambda each: _rank(turn, each))
     for enrolment in ordered:

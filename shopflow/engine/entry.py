@@ -204,12 +204,13 @@ def forget(turn: Turn, at: datetime, *, unread: bool) -> None:
             customer.marks = {
                 name: mark for name, mark in customer.marks.items() if mark.used_at >= oldest
             }
-    if customer.sent:
+    if (unread or customer.has_read("sent")) and customer.sent:
         horizon = at - turn.rulebook.history
         if any(r.accepted_at is not None and r.accepted_at < horizon for r in customer.sent):
             customer.sent = tuple(
                 r for r in customer.sent if r.accepted_at is None or r.accepted_at >= horizon
             )
-    coupons.forget_old(turn, at)
+    if unread or customer.has_read("codes"):
+        coupons.forget_old(turn, at)
     if (unread or customer.has_read("goals")) and any(w.until < at for w in customer.goals):
         customer.goals = tuple(watch for watch in customer.goals if watch.until >= at)

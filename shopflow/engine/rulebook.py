@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from shopflow.domain.event import MANUAL_START, Event
+from shopflow.domain.customer import Stand
+from shopflow.domain.event import MANUAL_START, Event, Facts
 from shopflow.domain.expression import Expression
 from shopflow.domain.ids import StepId, WorkflowId
 from shopflow.domain.policy import CalendarWindow
@@ -20,7 +21,7 @@ from shopflow.domain.trigger import (
     ScheduleTrigger,
     SegmentTrigger,
 )
-from shopflow.domain.workflow import Exit, Status, Workflow
+from shopflow.domain.workflow import Exit, OnChange, Status, Workflow
 from shopflow.engine.beginnings import Beginnings
 from shopflow.engine.index import IndexedRule, RuleIndex
 from shopflow.engine.interest import Interest, SoftOptInOffer, segment_reads, segments_digest
@@ -30,6 +31,8 @@ from shopflow.engine.upcoming import Upcoming
 MIN_HISTORY = timedelta(days=1)
 
 _CALENDAR_DAYS = {CalendarWindow.DAY: 2, CalendarWindow.WEEK: 8, CalendarWindow.MONTH: 32}
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 _MANUAL = EventPattern(types=frozenset({MANUAL_START}))
 
@@ -94,6 +97,11 @@ class Rulebook:
         self.awaiting: frozenset[str] = frozenset()
         self._find_awaited()
         self.upcoming = Upcoming()
+        #: The facts by which, and the instants between which, nothing starts for everybody.
+        self.quiet_span: tuple[Facts | None, datetime, datetime] = (None, _NEVER, _NEVER)
+        #: Of event types: whether the rules want nothing of them but to fold traits.
+        self.counting: dict[str, bool] = {}
+        self._hearing: dict[tuple[Stand, str], bool] = {}
         self._ending: dict[str, bool] = {}
         self._interests: dict[str, Interest] = {}
         #: Of each schedule: from when on which occurrence is the next one.
@@ -130,6 +138,36 @@ class Rulebook:
             known = any(rule.pattern is None for rule in workflow.exits)
             self._ending[workflow.digest] = known
         return known
+
+    def hears(self, workflow_id: str, digest: str, step: str | None, event_type: str) -> bool:
+        """False when no event of the type can mean anything to an enrolment that stands there."""
+        key = ((workflow_id, digest, step), event_type)
+        known = self._hearing.get(key)
+        if known is None:
+            known = self._hearing[key] = self._works_out_hearing(*key)
+        return known
+
+    def _works_out_hearing(self, stand: Stand, event_type: str) -> bool:
+        live, workflow = self.current(stand[0]), self.workflow(stand[1])
+        is_moved = (
+            live is not None
+            and live.digest != stand[1]
+            and live.in_flight.on_change is OnChange.UPGRADE
+        )
+        if workflow is None or is_moved or self.ends_by_itself(workflow):
+            return True
+        step = workflow.steps.get(StepId(stand[2])) if stand[2] is not None else None
+        listening = [rule.pattern for rule in workflow.exits]
+        if isinstance(step, WaitFor):
+            listening.append(step.pattern)
+        return any(pattern is not None and pattern.matches(event_type) for pattern in listening)
+
+    def may_have_dates(self, attributes: Mapping[str, object]) -> bool:
+        """False when no workflow starts on a date of a customer with these attributes."""
+        return bool(self.date_triggers) and (
+            len(self._told_dates) < len(self.date_triggers)
+            or any(name in attributes for name in self._told_dates.values())
+        )
 
     def told_date(self, workflow: Workflow) -> str | None:
         """The attribute whose date starts the workflow, where it is that and nothing else."""

@@ -98,15 +98,9 @@ class Draft:
         if self.segments_by != definitions or not definitions:
             return False
         attributes, traits = self._looked_at
-        if self.traits is not traits:
-            for name in names:
-                if self.traits.get(name) is not traits.get(name):
-                    return False
-        if self.attributes is not attributes:
-            for name in names:
-                if self.attributes.get(name) is not attributes.get(name):
-                    return False
-        return True
+        return same_values(self.traits, traits, names) and same_values(
+            self.attributes, attributes, names
+        )
 
     def freeze(self, next_due_at: datetime | None) -> Customer:
         """The customer as it stands now; the very same one when nothing has changed."""
@@ -123,6 +117,13 @@ class Draft:
         if next_due_at != before.next_due_at:
             changes["next_due_at"] = next_due_at
         return with_parts(before, changes)
+
+
+def same_values(
+    ours: Mapping[str, object], theirs: Mapping[str, object], names: Iterable[str]
+) -> bool:
+    """True when none of these values has been replaced."""
+    return ours is theirs or all(ours.get(name) is theirs.get(name) for name in names)
 
 
 class Turn:

@@ -337,7 +337,7 @@ def test_a_code_that_was_used_is_known_as_used(event_type, data, pool):
 def test_codes_are_forgotten_when_nothing_can_ask_about_them():
     life = a_life(offering())
     life.event()
-    life.event("order.placed", at=401 * DAY)
+    life.tick(401 * DAY)
     assert life.customer.codes == ()
 
 
