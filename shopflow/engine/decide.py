@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
-from shopflow.domain.customer import Customer, Enrolment
+from shopflow.domain.customer import Customer
 from shopflow.domain.event import DeliveryReport, Event, Facts, Input, Merge, News, Tick
 from shopflow.domain.ids import EnrolmentId, is_subject
 from shopflow.domain.journal import DeadLetter, Decision, Tell
-from shopflow.domain.step import WaitFor
 from shopflow.domain.workflow import Workflow
 from shopflow.engine import (
     calendar,
@@ -27,13 +26,11 @@ from shopflow.engine import (
     segments,
     traits,
     triggers,
-    waits,
     walk,
 )
-from shopflow.engine.names import (
-    event_record,
-    note_failure,
-)
+from shopflow.engine.jobs import Job, carry_out, rank
+from shopflow.engine.meetings import exits_and_waits
+from shopflow.engine.names import event_record, note_failure
 from shopflow.engine.news import JUST_BEFORE
 from shopflow.engine.rulebook import Rulebook
 from shopflow.engine.turn import Turn
@@ -119,7 +116,7 @@ def _begin_for_subject(turn: Turn, event: Event, at: datetime) -> None:
     """Enrol a row that is nobody's: it has no traits, no segments and no consents."""
     _fire_until(turn, at, inclusive=False)
     now = _mark_time(turn, at)
-    _carry_out(_starts(turn, triggers.triggered(turn, event)))
+    carry_out(_starts(turn, triggers.triggered(turn, event)))
     _drain(turn)
     _fire_until(turn, now, inclusive=False)
 
@@ -127,7 +124,7 @@ def _begin_for_subject(turn: Turn, event: Event, at: datetime) -> None:
 def _begin_segments(turn: Turn, at: datetime) -> None:
     """Somebody who was known before it is told by a sweep what is watched anew."""
     if new := segments.begin(turn, at):
-        _carry_out(_starts(turn, new))
+        carry_out(_starts(turn, new))
         _drain(turn)
         _fire_until(turn, _mark_time(turn, at), inclusive=True)
 
@@ -139,7 +136,7 @@ def _hear(turn: Turn, news: News, at: datetime) -> None:
     found = (turn.customer.enrolments.get(each) for each in news.enrolments)
     waiting = [enrolment for enrolment in found if enrolment is not None]
     now = _mark_time(turn, at)
-    _carry_out(_exits_and_waits(turn, news.event, waiting, earlier=True))
+    carry_out(exits_and_waits(turn, news.event, waiting, earlier=True))
     _drain(turn)
     _fire_until(turn, now, inclusive=False)
 
@@ -186,7 +183,7 @@ def _fire_until(turn: Turn, limit: datetime, *, inclusive: bool, timers_only: bo
         if starts == moment:
             turn.customer.calendar_at = moment
             new = [entered for each in planned for entered in calendar.begin(turn, each)]
-        _carry_out([*_due(turn, moment), *_starts(turn, new)])
+        carry_out([*_due(turn, moment), *_starts(turn, new)])
         _mark_time(turn, moment)
         _drain(turn)
     else:
@@ -195,27 +192,14 @@ def _fire_until(turn: Turn, limit: datetime, *, inclusive: bool, timers_only: bo
         turn.customer.calendar_at = max(after, last)
 
 
-class _Job(NamedTuple):
-    """Something to be carried out in this instant, where there may be slots for a few only."""
-
-    priority: int
-    run: Callable[[], None]
-
-
-def _carry_out(jobs: Iterable[_Job]) -> None:
-    """The highest priority goes first; of equals, in the order given."""
-    for job in sorted(jobs, key=lambda each: -each.priority):
-        job.run()
-
-
-def _due(turn: Turn, moment: datetime) -> Iterable[_Job]:
+def _due(turn: Turn, moment: datetime) -> Iterable[Job]:
     """The timers of this instant: held messages, then enrolments."""
     for record in turn.customer.sent:
         if record.due_at == moment and record.message is not None:
-            yield _Job(record.message.priority, partial(delivery.release, turn, record, moment))
+            yield Job(record.message.priority, partial(delivery.release, turn, record, moment))
     due = [e for e in turn.customer.enrolments.values() if e.due_at == moment]
-    for enrolment in sorted(due, key=lambda each: _rank(turn, each)):
-        yield _Job(-_rank(turn, enrolment)[0], partial(_resume, turn, enrolment.id, moment))
+    for enrolment in sorted(due, key=lambda each: rank(turn, each)):
+        yield Job(-rank(turn, enrolment)[0], partial(_resume, turn, enrolment.id, moment))
 
 
 def _resume(turn: Turn, enrolment_id: EnrolmentId, moment: datetime) -> None:
@@ -230,21 +214,16 @@ def _resume(turn: Turn, enrolment_id: EnrolmentId, moment: datetime) -> None:
         walk.resume(turn, workflow, settled, moment)
 
 
-def _starts(turn: Turn, new: Iterable[entry.Entered]) -> Iterable[_Job]:
+def _starts(turn: Turn, new: Iterable[entry.Entered]) -> Iterable[Job]:
     """The new enrolments, each to its first wait."""
     for workflow, enrolment in new:
-        yield _Job(workflow.priority, partial(_start, turn, workflow, enrolment.id))
+        yield Job(workflow.priority, partial(_start, turn, workflow, enrolment.id))
 
 
 def _start(turn: Turn, workflow: Workflow, enrolment_id: EnrolmentId) -> None:
     enrolment = turn.customer.enrolments.get(enrolment_id)
     if enrolment is not None:
         walk.start(turn, workflow, enrolment)
-
-
-def _rank(turn: Turn, enrolment: Enrolment) -> tuple[int, datetime, int]:
-    workflow = turn.rulebook.workflow(enrolment.digest)
-    return (-(workflow.priority if workflow else 0), enrolment.entered_at, enrolment.number)
 
 
 def _mark_time(turn: Turn, moment: datetime) -> datetime:
@@ -281,12 +260,12 @@ def _apply(turn: Turn, event: Event) -> None:
     entered, left = segments.changes(turn, now)
     goals.credit(turn, event)
     everyone = turn.customer.enrolments.values()
-    met = _exits_and_waits(turn, event, everyone, consents_changed=consents_changed)
+    met = exits_and_waits(turn, event, everyone, consents_changed=consents_changed)
     exits.remember(turn, event)
     new = begun + triggers.triggered(turn, event)
     new += segments.started(turn, entered, left, now, event.id)
     if met or new:
-        _carry_out([*met, *_starts(turn, new)])
+        carry_out([*met, *_starts(turn, new)])
 
 
 def _fold(turn: Turn, event: Event) -> None:
@@ -305,58 +284,3 @@ def _fold(turn: Turn, event: Event) -> None:
         turn.rulebook.ruleset.currency,
         failed,
     )
-
-
-def _exits_and_waits(
-    turn: Turn,
-    event: Event,
-    enrolments: Iterable[Enrolment],
-    *,
-    consents_changed: bool = False,
-    earlier: bool = False,
-) -> list[_Job]:
-    """End what the event ends; of the rest, those that waited for it go on.
-
-    With `earlier`, only what began before the event's own instant can be ended or go on.
-    """
-    met: list[_Job] = []
-    at = event.occurred_at
-    latest = at - JUST_BEFORE if earlier else at
-    hears, kind = turn.rulebook.hears, event.type
-    ordered = [
-        each
-        for each in enrolments
-        if consents_changed or hears(each.workflow, each.digest, each.step, kind)
-    ]
-    if len(ordered) > 1:
-        ordered.sort(key=lambda each: _rank(turn, each))
-    for enrolment in ordered:
-        if earlier and enrolment.entered_at > latest:
-            continue
-        settled = walk.settle_version(turn, enrolment, at)
-        workflow = walk.workflow_of(turn, settled) if settled is not None else None
-        if settled is None or workflow is None:
-            continue
-        if exits.on_event(turn, workflow, settled, event):
-            continue
-        if exits.on_condition(turn, workflow, settled, at):
-            continue
-        if consents_changed and exits.on_consent(turn, workflow, settled, at):
-            continue
-        step = workflow.steps.get(settled.step) if settled.step is not None else None
-        if (
-            isinstance(step, WaitFor)
-            and settled.cursor_at <= latest
-            and waits.is_met(turn, workflow, settled, step, event)
-        ):
-            go_on = partial(_meet, turn, workflow, settled.id, step, event)
-            met.append(_Job(workflow.priority, go_on))
-    return met
-
-
-def _meet(
-    turn: Turn, workflow: Workflow, enrolment_id: EnrolmentId, step: WaitFor, event: Event
-) -> None:
-    enrolment = turn.customer.enrolments.get(enrolment_id)
-    if enrolment is not None:
-        walk.meet(turn, workflow, enrolment, step, event)
