@@ -104,6 +104,9 @@ class _Noting:
         self.noted[-1].keys.extend(keys)
         return self._dialect.customers(connection, keys, to_write=to_write)
 
+    def scrub(self) -> None:
+        self._dialect.scrub()
+
     def fault(self, error: Exception) -> Fault:
         return self._dialect.fault(error)
 

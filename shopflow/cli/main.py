@@ -35,6 +35,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "pause": "shopflow.cli.switches:pause",
         "resume": "shopflow.cli.switches:resume",
         "dead-letters": "shopflow.cli.dead_letters:dead_letters",
+        "consent": "shopflow.cli.consent:consent",
+        "suppressions": "shopflow.cli.suppressions:suppressions",
         "explain": "shopflow.cli.explain:explain",
         "graph": "shopflow.cli.graph:graph",
         "events": "shopflow.cli.events:events",

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from shopflow.domain.coupon import OutOfCodes, Redeem, Reserve, Settle
-from shopflow.domain.customer import Consent, Customer
+from shopflow.domain.customer import Consent, Customer, SuppressionScope
 from shopflow.domain.event import Event, Input
 from shopflow.domain.ids import (
     CustomerId,
@@ -158,6 +158,41 @@ class LedgerEntry:
     event_id: EventId | None = None
 
 
+class Stopped(StrEnum):
+    """Why an address or a person is suppressed."""
+
+    HARD_BOUNCE = "hard_bounce"
+    COMPLAINT = "complaint"
+    #: Somebody of the shop, or a list that was imported.
+    MANUAL = "manual"
+    ERASED = "erased"
+    #: A refusal from before a restore, of somebody whom the backup does not know.
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suppress:
+    """Keep an address from being written to, whoever else turns out to have it."""
+
+    customer_id: CustomerId
+    channel: str
+    #: Empty where the customer has none.
+    address: str
+    scope: SuppressionScope
+    reason: Stopped
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lift:
+    """Let marketing through again that was stopped before the person was asked anew."""
+
+    customer_id: CustomerId
+    channel: str
+    address: str
+    before: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
     """An input that the engine refuses, such as the ninth emit of a loop."""
@@ -176,6 +211,8 @@ Effect = (
     | Cancel
     | Tell
     | LedgerEntry
+    | Suppress
+    | Lift
     | DeadLetter
     | CodeChange
     | OutOfCodes

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from shopflow.domain.customer import SentRecord, SlotState
 from shopflow.domain.policy import FrequencyCap, IfCapped, MessageClass
-from shopflow.engine import zones
+from shopflow.engine import preferences, zones
 from shopflow.engine.turn import Turn
 
 #: How soon a deferred send asks again when only a receipt can free its slot.
@@ -42,7 +42,7 @@ class Full:
 def full(turn: Turn, candidate: Candidate, at: datetime) -> Full | None:
     """The cap that forbids this send now; of several the strictest, then the last to free."""
     found: Full | None = None
-    for cap in turn.rulebook.ruleset.caps:
+    for cap in _caps(turn):
         if not covers(cap, candidate):
             continue
         limit = cap.limit
@@ -63,9 +63,15 @@ def _rank(cap: FrequencyCap, free_at: datetime) -> tuple[int, datetime]:
     return (_STRICTNESS[cap.if_capped], free_at)
 
 
-def counts_for_caps(message_class: MessageClass, caps: tuple[FrequencyCap, ...]) -> bool:
+def _caps(turn: Turn) -> tuple[FrequencyCap, ...]:
+    """The shop's caps, and the one that the customer has chosen."""
+    own = preferences.personal_cap(turn.customer)
+    return turn.rulebook.ruleset.caps if own is None else (*turn.rulebook.ruleset.caps, own)
+
+
+def counts_for_caps(turn: Turn, message_class: MessageClass) -> bool:
     """True when some cap counts messages of this class."""
-    return any(message_class in cap.classes for cap in caps)
+    return any(message_class in cap.classes for cap in _caps(turn))
 
 
 def covers(cap: FrequencyCap, what: Candidate | SentRecord) -> bool:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
-from itertools import product
 
-from shopflow.domain.customer import Consent, ConsentState, Enrolment, LegalBasis
+from shopflow.domain.customer import Consent, ConsentState, Enrolment
 from shopflow.domain.event import Event
 from shopflow.domain.ids import CustomerId, EventId, derive
 from shopflow.domain.journal import Tell
-from shopflow.domain.policy import MessageClass, Purpose
 from shopflow.domain.step import ChangeConsent, ConsentChange, Emit, SetValues
 from shopflow.domain.workflow import Workflow
-from shopflow.engine import consent, waits
+from shopflow.engine import consent, preferences, waits
 from shopflow.engine.names import Names, plain
 from shopflow.engine.turn import Turn
 from shopflow.errors import EvaluationError
@@ -35,40 +32,14 @@ def change_consent(
     """Pause, sunset or lapse what the step names; what was never given stays as it is."""
     at = enrolment.cursor_at
     until = at + waits.length(step.length, names) if step.length is not None else None
-    for channel, purpose in sorted({*_named(turn, step)}):
-        current = turn.customer.consents.get((channel, purpose)) or _presumed(turn, purpose, at)
+    for channel, purpose in sorted({*preferences.named(turn, step.channel, step.purpose)}):
+        current = turn.customer.consents.get((channel, purpose))
+        current = current or preferences.presumed(turn, purpose, at)
         changed = _changed(step.state, current, at, until)
         if changed is not None:
             consent.record(
                 turn, channel, purpose, changed, source=f"workflow {workflow.id}/{step.id}"
             )
-
-
-def _named(turn: Turn, step: ChangeConsent) -> Iterable[tuple[str, str]]:
-    ruleset = turn.rulebook.ruleset
-    purposes = ruleset.purposes
-    unasked = product(ruleset.channels, (p.id for p in purposes.values() if _needs_no_opt_in(p)))
-    for channel, purpose in (*turn.customer.consents, *unasked):
-        rule = purposes.get(purpose)
-        refusable = rule is not None and rule.message_class is not MessageClass.SERVICE
-        if (
-            refusable
-            and step.channel in (None, channel)
-            and (step.purpose in (None, purpose) or (rule and rule.parent == step.purpose))
-        ):
-            yield channel, purpose
-
-
-def _needs_no_opt_in(purpose: Purpose) -> bool:
-    return purpose.message_class is MessageClass.RELATIONSHIP
-
-
-def _presumed(turn: Turn, purpose: str, at: datetime) -> Consent | None:
-    """What may be sent without having been asked for can rest and end all the same."""
-    if not _needs_no_opt_in(turn.rulebook.ruleset.purposes[purpose]):
-        return None
-    basis = LegalBasis.LEGITIMATE_INTEREST
-    return Consent(state=ConsentState.GRANTED, at=at, basis=basis)
 
 
 def _changed(

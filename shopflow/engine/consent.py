@@ -17,12 +17,14 @@ from shopflow.domain.customer import (
     SuppressionScope,
 )
 from shopflow.domain.event import Event
-from shopflow.domain.journal import Kind, LedgerEntry
+from shopflow.domain.journal import Kind, LedgerEntry, Lift
 from shopflow.domain.policy import MessageClass, Purpose
 from shopflow.engine.turn import Draft, Turn
 
 #: Classes whose consent a customer can refuse; service mail belongs to the contract.
 REFUSABLE = frozenset({MessageClass.MARKETING, MessageClass.RELATIONSHIP, MessageClass.TRACKING})
+#: Of these, what messages are written under.
+OBJECTABLE = REFUSABLE - {MessageClass.TRACKING}
 
 #: States that a relationship purpose, which needs no opt-in, takes as an objection.
 _OBJECTIONS = frozenset({ConsentState.DENIED, ConsentState.WITHDRAWN, ConsentState.SUNSET})
@@ -37,6 +39,17 @@ _STATES: Mapping[str, ConsentState] = {
 _CONFIRMED = "consent.confirmed"
 #: Events that are a customer's word.
 CONSENT_EVENTS = frozenset(_STATES)
+#: A complaint is an objection to everything that may be objected to on its channel.
+_COMPLAINED = "message.complained"
+
+#: What makes a message of each class lawful.
+_BASES: Mapping[MessageClass, LegalBasis] = {
+    MessageClass.SERVICE: LegalBasis.CONTRACT,
+    MessageClass.RELATIONSHIP: LegalBasis.LEGITIMATE_INTEREST,
+    MessageClass.MARKETING: LegalBasis.CONSENT,
+    MessageClass.INTERNAL: LegalBasis.LEGITIMATE_INTEREST,
+    MessageClass.TRACKING: LegalBasis.CONSENT,
+}
 
 #: At equal times the one that forbids wins.
 _FORBIDDING = frozenset(
@@ -111,12 +124,16 @@ def absorb(turn: Turn, event: Event) -> bool:
     if (
         not entries
         and event.type not in _STATES
+        and event.type != _COMPLAINED
         and not turn.rulebook.interest(event.type).soft_opt_ins
     ):
         return False
     before = turn.customer.consents
     if event.type in _STATES:
         _apply(turn, event, event.data, _STATES[event.type])
+    elif event.type == _COMPLAINED:
+        told = {"channel": event.data.get("channel") or "email"}
+        _apply(turn, event, told, ConsentState.WITHDRAWN)
     if isinstance(entries, list):
         for entry in entries:
             if isinstance(entry, dict):
@@ -136,27 +153,60 @@ def _state_in(entry: Mapping[str, object]) -> ConsentState:
 def _apply(turn: Turn, event: Event, entry: Mapping[str, object], state: ConsentState) -> None:
     purposes = turn.rulebook.ruleset.purposes
     named = entry.get("purpose")
-    channels = _channels(turn, entry.get("channel"))
     confirmed = event.type == _CONFIRMED or entry.get("state") == "confirmed"
-    for channel in channels:
+    for channel in _channels(turn, entry.get("channel")):
         for purpose in _purposes(purposes, named, state):
-            if state is ConsentState.GRANTED and not confirmed:
-                rule = purpose.channels.get(channel)
-                double = rule is not None and rule.double_opt_in
-                wanted = ConsentState.PENDING if double else ConsentState.GRANTED
-                current = turn.customer.consents.get((channel, purpose.id))
-                if double and current is not None and current.state is ConsentState.GRANTED:
-                    continue
-            else:
-                wanted = state
-            record(
-                turn,
-                channel,
-                purpose.id,
-                Consent(state=wanted, at=event.occurred_at),
-                event=event,
-                evidence=entry,
-            )
+            wanted: ConsentState | None = state
+            if state is ConsentState.GRANTED:
+                wanted = _yes(turn, purpose, channel, confirmed=confirmed, at=event.occurred_at)
+            if wanted is None:
+                continue
+            basis = _BASES[purpose.message_class]
+            given = Consent(state=wanted, at=event.occurred_at, basis=basis)
+            record(turn, channel, purpose.id, given, event=event, evidence=entry)
+
+
+def _yes(
+    turn: Turn, purpose: Purpose, channel: str, *, confirmed: bool, at: datetime
+) -> ConsentState | None:
+    """What a yes is worth: it may have to be confirmed; None where it says nothing new."""
+    rule = purpose.channels.get(channel)
+    double = rule is not None and rule.double_opt_in
+    current = turn.customer.consents.get((channel, purpose.id))
+    complained = purpose.message_class in OBJECTABLE and _complained(turn.customer, channel)
+    if not confirmed:
+        if double and not complained and current and current.state is ConsentState.GRANTED:
+            return None
+        return ConsentState.PENDING if double or complained else ConsentState.GRANTED
+    asked = current is not None and current.state is ConsentState.PENDING and current.at <= at
+    if not complained:
+        lift(turn, channel, current.at if asked and current is not None else None)
+        return ConsentState.GRANTED
+    if not asked:
+        # Some link from before the complaint: whoever complained is asked anew, and confirms that.
+        return ConsentState.PENDING
+    lift(turn, channel, current.at if current is not None else None)
+    return ConsentState.GRANTED
+
+
+def _complained(customer: Draft, channel: str) -> bool:
+    return any(
+        where in (channel, "") and scope is SuppressionScope.MARKETING
+        for where, scope in customer.suppressions
+    )
+
+
+def lift(turn: Turn, channel: str, asked_at: datetime | None) -> None:
+    """Nothing that stopped marketing before the question was asked stops it any more."""
+    if asked_at is None:
+        return
+    stopped = {(where, SuppressionScope.MARKETING) for where in (channel, "")}
+    if stopped & turn.customer.suppressions:
+        turn.customer.suppressions = turn.customer.suppressions - stopped
+    where = address(turn, channel) or ""
+    turn.effects.append(
+        Lift(customer_id=turn.customer.id, channel=channel, address=where, before=asked_at)
+    )
 
 
 def _channels(turn: Turn, named: object) -> Iterable[str]:
@@ -172,16 +222,13 @@ def _purposes(
     """The purposes that an entry is about; a withdrawal reaches the children, a grant does not."""
     if not isinstance(named, str) or not named:
         # One click and STOP name no purpose: all that can be refused is.
-        return [p for p in purposes.values() if p.message_class in REFUSABLE - _TRACKING]
+        return [p for p in purposes.values() if p.message_class in OBJECTABLE]
     purpose = purposes.get(named)
     if purpose is None:
         return []
     if state is ConsentState.GRANTED:
         return [purpose]
     return [p for p in purposes.values() if named in _lineage(purposes, p)]
-
-
-_TRACKING = frozenset({MessageClass.TRACKING})
 
 
 def _lineage(purposes: Mapping[str, Purpose], purpose: Purpose) -> set[str]:
@@ -225,7 +272,7 @@ def record(
 ) -> None:
     """Let the entry stand unless a newer one does, and write it into the ledger either way."""
     current = turn.customer.consents.get((channel, purpose))
-    if current is None or _newer(consent, current):
+    if current is None or stands(consent, current):
         turn.customer.consents = {**turn.customer.consents, (channel, purpose): consent}
     told = evidence or {}
     turn.effects.append(
@@ -250,7 +297,8 @@ def record(
     )
 
 
-def _newer(entry: Consent, current: Consent) -> bool:
+def stands(entry: Consent, current: Consent) -> bool:
+    """True when of two entries on one matter the first one holds; of equals, what forbids."""
     if entry.at != current.at:
         return entry.at > current.at
     return entry.state in _FORBIDDING or current.state not in _FORBIDDING
@@ -260,7 +308,7 @@ def newest(ours: Consent | None, theirs: Consent | None) -> Consent | None:
     """Of two persons' entries the one that stands when they are one."""
     if ours is None or theirs is None:
         return theirs if ours is None else ours
-    return theirs if _newer(theirs, ours) and theirs.at >= ours.at else ours
+    return theirs if stands(theirs, ours) and theirs.at >= ours.at else ours
 
 
 def paused(current: Consent | None, at: datetime, until: datetime | None) -> Consent | None:

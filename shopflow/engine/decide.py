@@ -22,6 +22,7 @@ from shopflow.engine import (
     goals,
     merge,
     passing,
+    preferences,
     profile,
     segments,
     traits,
@@ -255,6 +256,7 @@ def _apply(turn: Turn, event: Event) -> None:
     begun = segments.begin(turn, now)
     profile.absorb(turn, event, late=late)
     consents_changed = consent.absorb(turn, event)
+    consents_changed = preferences.absorb(turn, event, late=late) or consents_changed
     coupons.absorb(turn, event)
     _fold(turn, event)
     entered, left = segments.changes(turn, now)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from shopflow.domain.customer import SentRecord, SlotState, SuppressionScope
+from shopflow.domain.customer import SentRecord, SlotState
 from shopflow.domain.event import DeliveryReport, Outcome
 from shopflow.domain.ids import message_id
-from shopflow.domain.journal import Cancel, Kind, Queue, Reason, Requeue
+from shopflow.domain.journal import Cancel, Kind, Queue, Reason, Requeue, Stopped
 from shopflow.domain.message import Message
 from shopflow.domain.step import Send
 from shopflow.domain.workflow import Workflow
@@ -45,7 +45,8 @@ def report(turn: Turn, told: DeliveryReport) -> None:
             _free(turn, message)
             _note(turn, message, Kind.DELIVERY, told.reason or told.outcome, told.at)
             if told.reason == BAD_ADDRESS:
-                profile.suppress(turn, message.channel, SuppressionScope.ADDRESS)
+                gone = message.address
+                profile.suppress(turn, message.channel, Stopped.HARD_BOUNCE, told.at, gone)
             _try_channels(turn, message, message.fallbacks, told.at, queued=False)
         case Outcome.RETURNED:
             _free(turn, message)
@@ -91,7 +92,7 @@ def _record(turn: Turn, message: Message) -> SentRecord | None:
 def _accept(turn: Turn, record: SentRecord | None, at: datetime) -> None:
     if record is None or (record.accepted_at is not None and turn.facts.event_clock):
         return
-    counted = caps.counts_for_caps(record.message_class, turn.rulebook.ruleset.caps)
+    counted = caps.counts_for_caps(turn, record.message_class)
     settled = replace(record, state=SlotState.ACCEPTED, accepted_at=at)
     others = tuple(r for r in turn.customer.sent if r is not record)
     turn.customer.sent = (*others, settled) if counted else others

@@ -72,7 +72,7 @@ def note_sent(
 def take_slot(turn: Turn, message: Message) -> None:
     """Remember the send: reserved, or accepted at once where the clock follows the events."""
     done = turn.facts.event_clock
-    counted = caps.counts_for_caps(message.message_class, turn.rulebook.ruleset.caps)
+    counted = caps.counts_for_caps(turn, message.message_class)
     if done and not counted:
         return
     record = SentRecord(

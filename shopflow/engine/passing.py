@@ -15,7 +15,7 @@ from shopflow.domain.event import IDENTIFIED, Event, Facts
 from shopflow.domain.ids import is_subject
 from shopflow.domain.stored import with_parts
 from shopflow.domain.trait import Trait
-from shopflow.engine import calendar, consent, coupons, profile, traits
+from shopflow.engine import calendar, consent, coupons, preferences, profile, traits
 from shopflow.engine.names import event_record
 from shopflow.engine.news import JUST_BEFORE
 from shopflow.engine.rulebook import Rulebook
@@ -79,7 +79,7 @@ _TELLING = (
     {IDENTIFIED}
     | profile.PROFILE_EVENTS
     | profile.CONTACT_EVENTS
-    | {profile.BOUNCED, profile.COMPLAINED}
+    | {profile.BOUNCED, profile.COMPLAINED, preferences.CHANGED}
     | consent.CONSENT_EVENTS
     | coupons.CODE_EVENTS
 )

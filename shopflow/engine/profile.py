@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 
 from shopflow.domain.customer import SuppressionScope
 from shopflow.domain.event import Event
+from shopflow.domain.journal import Stopped, Suppress
+from shopflow.engine import consent
 from shopflow.engine.turn import Turn
 
 #: Events by which the shop tells who the customer is: every attribute in them is taken.
@@ -49,9 +52,9 @@ def absorb(turn: Turn, event: Event, *, late: bool) -> None:
         _forget_browser(turn, event)
     elif event.type == BOUNCED:
         if event.data.get("bounce") == "hard":
-            suppress(turn, _channel(event), SuppressionScope.ADDRESS)
+            suppress(turn, _channel(event), Stopped.HARD_BOUNCE, event.occurred_at)
     elif event.type == COMPLAINED:
-        suppress(turn, _channel(event), SuppressionScope.MARKETING)
+        suppress(turn, _channel(event), Stopped.COMPLAINT, event.occurred_at)
 
 
 def _subscription(event: Event) -> str:
@@ -99,6 +102,23 @@ def _set(turn: Turn, told: Mapping[str, object], *, overwrite: bool) -> None:
     customer.suppressions = customer.suppressions - fresh
 
 
-def suppress(turn: Turn, channel: str, scope: SuppressionScope) -> None:
-    """Stop the channel for this customer, as far as the scope says."""
+def suppress(
+    turn: Turn, channel: str, reason: Stopped, at: datetime, address: str | None = None
+) -> None:
+    """Stop the channel for this customer and for whoever has the address, as far as is due.
+
+    Without an address, the one that the customer has now.
+    """
+    complained = reason is Stopped.COMPLAINT
+    scope = SuppressionScope.MARKETING if complained else SuppressionScope.ADDRESS
     turn.customer.suppressions = turn.customer.suppressions | {(channel, scope)}
+    turn.effects.append(
+        Suppress(
+            customer_id=turn.customer.id,
+            channel=channel,
+            address=consent.address(turn, channel) or "" if address is None else address,
+            scope=scope,
+            reason=reason,
+            at=at,
+        )
+    )

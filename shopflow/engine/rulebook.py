@@ -28,7 +28,7 @@ from shopflow.engine.interest import Interest, SoftOptInOffer, segment_reads, se
 from shopflow.engine.upcoming import Upcoming
 
 #: The least time that sends are remembered, however short the caps are.
-MIN_HISTORY = timedelta(days=1)
+MIN_HISTORY = timedelta(days=7)
 
 _CALENDAR_DAYS = {CalendarWindow.DAY: 2, CalendarWindow.WEEK: 8, CalendarWindow.MONTH: 32}
 

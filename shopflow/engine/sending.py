@@ -15,7 +15,7 @@ from shopflow.domain.policy import MessageClass
 from shopflow.domain.product import promoted
 from shopflow.domain.step import Send, SendMode
 from shopflow.domain.workflow import Workflow
-from shopflow.engine import consent, coupons, gates, quiet, zones
+from shopflow.engine import consent, coupons, gates, preferences, quiet, zones
 from shopflow.engine.moves import End, Go, Move, Stay
 from shopflow.engine.names import enrolment_names, note_failure, plain
 from shopflow.engine.outgoing import AS_IF_SENT, keep_held, note_sent, queue
@@ -45,10 +45,11 @@ def send(turn: Turn, workflow: Workflow, enrolment: Enrolment, step: Send) -> Mo
 def _send_first(turn: Turn, workflow: Workflow, enrolment: Enrolment, step: Send) -> Move:
     refused: list[tuple[str, gates.Verdict]] = []
     held: list[tuple[str, gates.Verdict]] = []
-    for position, channel in enumerate(step.channels):
+    channels = preferences.by_preference(turn.customer, step.channels)
+    for position, channel in enumerate(channels):
         verdict = _judge(turn, workflow, enrolment, step, channel)
         if verdict.kind is gates.Kind.ALLOW:
-            rest = step.channels[position + 1 :]
+            rest = channels[position + 1 :]
             return _queued(turn, workflow, enrolment, step, channel, rest)
         if verdict.kind is gates.Kind.HOLD and step.skip_held:
             held.append((channel, verdict))

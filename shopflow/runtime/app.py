@@ -29,6 +29,7 @@ from shopflow.runtime.codes import CodesAhead
 from shopflow.runtime.deliver import Deliverer
 from shopflow.runtime.embedded import Parts, StoreThread, replay_clock, wall_clock
 from shopflow.runtime.envelope import Envelopes, Mode
+from shopflow.runtime.hashes import Hashes, hashes_of, hold
 from shopflow.runtime.ingest import Ingest
 from shopflow.runtime.links import NOWHERE, Links
 from shopflow.runtime.meter import Meter
@@ -39,6 +40,7 @@ from shopflow.runtime.process import Processor
 from shopflow.runtime.products import ProductFacts
 from shopflow.runtime.retry import RetryPolicy
 from shopflow.runtime.shelves import StoreShelves
+from shopflow.runtime.stops import Stops
 from shopflow.runtime.sweep import Sweeps
 from shopflow.runtime.timers import Timers
 from shopflow.runtime.workset import Rules
@@ -88,6 +90,7 @@ class App:
             codes=self.codes if self.loaded.ruleset.coupons else None,
             products=products,
             occasions=Occasions(self.store, rulebook),
+            hashes=self.hashes,
         )
         return Parts(
             store=self.store,
@@ -101,6 +104,11 @@ class App:
             event_clock=self.event_clock,
             nightly=() if self.event_clock else self.nightly(),
         )
+
+    @property
+    def hashes(self) -> Hashes:
+        """By which suppressed addresses and erased persons are known."""
+        return project_hashes(self.project)
 
     def nightly(self) -> tuple[Nightly, ...]:
         """What is done every night: recommendations are computed, and what is old is forgotten."""
@@ -172,6 +180,7 @@ class App:
             owner=owner,
             retry=retry or RetryPolicy(),
             meter=self.meter,
+            stopped=Stops(self.store.views, self.hashes).among,
         )
         return Deliverer(carriers_of(project) if carriers is None else carriers, delivery)
 
@@ -200,6 +209,7 @@ def open_app(
     with _only_runner(url):
         store = open_store(url, partitions=loaded.project.partitions)
         try:
+            hold(store, project_hashes(loaded.project))
             codes = CodesAhead(store.codes, wall_clock)
             app = App(loaded=loaded, store=store, event_clock=event_clock, codes=codes)
             app.deploy(wall_clock())
@@ -256,6 +266,12 @@ def links_of(project: Project, environment: Mapping[str, str]) -> Links:
         base_url=url or ("" if live else NOWHERE),
         contact=project.sender.contact,
     )
+
+
+def project_hashes(project: Project) -> Hashes:
+    """By which the project knows suppressed addresses and erased persons."""
+    key = os.environ.get(LINKS_SECRET, "").encode() or _own_key(project)
+    return hashes_of(os.environ, key, project)
 
 
 def salt_of(project: Project, environment: Mapping[str, str]) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
 from shopflow import channel as outside
 from shopflow.channel import OnUncertain
+from shopflow.domain.customer import Customer
+from shopflow.domain.ids import MessageId
+from shopflow.domain.message import Message
 from shopflow.runtime.envelope import Envelopes
 from shopflow.runtime.meter import Meter
 from shopflow.runtime.pacing import Outlet, outlets_of
@@ -49,3 +52,11 @@ class Delivery:
     #: Channels that repeat what was begun and never answered.
     resend: frozenset[str] = frozenset()
     meter: Meter = field(default_factory=Meter)
+    #: Which messages go to suppressed addresses.
+    stopped: Callable[[Sequence[Message]], Collection[MessageId]] = field(default=lambda _: ())
+
+    def recipients(self, messages: Sequence[Message]) -> list[Customer | None]:
+        """Who each is for: nobody, where the address is suppressed or the person was erased."""
+        customers = self.store.views.customers({one.customer_id for one in messages})
+        stopped = self.stopped(messages)
+        return [None if one.id in stopped else customers.get(one.customer_id) for one in messages]

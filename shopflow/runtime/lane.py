@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -20,7 +20,6 @@ from shopflow import channel as outside
 from shopflow.channel import OnUncertain, Receipt
 from shopflow.domain.customer import Customer
 from shopflow.domain.event import DeliveryReport, Outcome
-from shopflow.domain.ids import CustomerId
 from shopflow.domain.message import Message
 from shopflow.domain.policy import MessageClass
 from shopflow.errors import ChannelError, FailureReason
@@ -140,15 +139,14 @@ class Lane:
 
     async def _take(self, slots: asyncio.TaskGroup) -> None:
         self._news.clear()
-        found, customers = await self._delivery.write(self._lease)
-        self._leased += [_Item(one, customers.get(one.message.customer_id)) for one in found]
+        self._leased += (items := await self._delivery.write(self._lease))
         self._begin_slots(slots)
         self.is_idle = not self.active
-        self.has_more = len(found) == self._page
+        self.has_more = len(items) == self._page
         if not self.has_more:
             await self._wait(LOOK)
 
-    def _lease(self) -> tuple[Sequence[LeasedMessage], Mapping[CustomerId, Customer]]:
+    def _lease(self) -> list[_Item]:
         now = self._delivery.clock()
         found: Sequence[LeasedMessage] = self._store.outbox.lease(
             self._carrier.name,
@@ -163,7 +161,7 @@ class Lane:
         if found and self._outlet.domains and self._is_paced:
             found = self._spread(found, now)
         self._read_pauses()
-        return found, self._store.views.customers({one.message.customer_id for one in found})
+        return [*map(_Item, found, self._delivery.recipients([one.message for one in found]))]
 
     @property
     def _is_paced(self) -> bool:

@@ -20,8 +20,10 @@ from shopflow.domain.journal import (
     JournalEntry,
     Kind,
     LedgerEntry,
+    Lift,
     Queue,
     Requeue,
+    Suppress,
     Tell,
 )
 from shopflow.domain.message import Message
@@ -30,10 +32,12 @@ from shopflow.engine.profile import BOUNCED, COMPLAINED
 from shopflow.engine.subjects import rows_of
 from shopflow.runtime.codes import CodesAhead, Draws
 from shopflow.runtime.faults import place_of, raise_unless_fault_of_item
+from shopflow.runtime.hashes import Hashes
 from shopflow.runtime.ingest import BadReason, as_sent
 from shopflow.runtime.occasions import Occasions
 from shopflow.runtime.products import ProductFacts
 from shopflow.runtime.secrets import Secrets
+from shopflow.runtime.stops import lifts_of, stops_of
 from shopflow.store.protocol import Batch
 from shopflow.store.records import Fate, Heard, Wait
 
@@ -57,6 +61,8 @@ class Rules:
     products: ProductFacts | None = None
     #: None: nothing concerns everybody.
     occasions: Occasions | None = None
+    #: None: addresses are suppressed for their customer alone.
+    hashes: Hashes | None = None
 
     def of_partition(self, partition: int | None) -> Rules:
         """The rules with what is known in the partition; None stands for all of them."""
@@ -93,6 +99,7 @@ class Workset:
         self._outgoing: list[Queue | Requeue | Cancel] = []
         self._ledger: list[LedgerEntry] = []
         self._dead: list[DeadLetter] = []
+        self._stops: list[Suppress | Lift] = []
         self._heard: list[Heard] = []
         self._draws = Draws(rules.codes, rules.facts)
         #: The customers as they were kept, of those that have changed.
@@ -156,6 +163,8 @@ class Workset:
         batch.save(self._customers[key] for key in sorted(self._changed))
         batch.journal(self._journal)
         batch.ledger(self._ledger)
+        if self._stops:
+            self._write_stops()
         if self._heard:
             batch.note_heard(self._heard)
         queued = self._write_outgoing()
@@ -195,6 +204,8 @@ class Workset:
                     self._batch.tell(effect.to, effect.input)
             case LedgerEntry():
                 self._ledger.append(effect)
+            case Suppress() | Lift():
+                self._stops.append(effect)
             case DeadLetter():
                 self._dead.append(effect)
             case Reserve() | Settle() | Redeem() | OutOfCodes():
@@ -213,6 +224,17 @@ class Workset:
             self._batch.drop_waits(gone)
         if new:
             self._batch.add_waits(sorted(new))
+
+    def _write_stops(self) -> None:
+        """In the order decided: who complains may agree anew, and complain again."""
+        hashes = self._rules.hashes
+        if hashes is None:
+            return
+        for effect in self._stops:
+            if isinstance(effect, Suppress):
+                self._batch.suppress([*stops_of(effect, hashes)])
+            else:
+                self._batch.lift([*lifts_of(effect, hashes)])
 
     def _write_outgoing(self) -> int:
         """In the order decided: a message may be queued, cancelled and asked for again."""

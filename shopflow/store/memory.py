@@ -11,6 +11,7 @@ from shopflow.store.delivery import pause_entry, resume_entry
 from shopflow.store.memory_batch import MemoryBatch
 from shopflow.store.memory_codes import MemoryCodes
 from shopflow.store.memory_outbox import MemoryOutbox
+from shopflow.store.memory_people import MemoryPeople
 from shopflow.store.memory_recommendations import MemoryRecommendations
 from shopflow.store.memory_state import State
 from shopflow.store.memory_traffic import MemoryTraffic
@@ -34,6 +35,7 @@ class MemoryStore:
         self.views = MemoryViews(self._state)
         self.recommendations = MemoryRecommendations(self._state)
         self.traffic = MemoryTraffic(self._state)
+        self.people = MemoryPeople(self._state)
 
     @property
     def partitions(self) -> int:

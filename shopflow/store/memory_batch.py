@@ -14,11 +14,12 @@ from shopflow.domain.event import Event, Input
 from shopflow.domain.ids import CustomerId, EventId, MessageId
 from shopflow.domain.journal import Cancel, CodeChange, JournalEntry, LedgerEntry
 from shopflow.domain.message import Message
-from shopflow.store import memory_codes
+from shopflow.store import memory_codes, memory_people
 from shopflow.store.catalogue import Products
 from shopflow.store.delivery import CANCELLABLE, came_in
 from shopflow.store.memory_state import Row, State
 from shopflow.store.memory_traffic import note_heard
+from shopflow.store.people import Lifted, Tombstone
 from shopflow.store.records import (
     Arrival,
     DeliveryState,
@@ -184,8 +185,17 @@ class MemoryBatch:
     def suppress(self, suppressions: Sequence[Suppression]) -> None:
         """See `Batch`."""
         for suppression in suppressions:
-            key = (suppression.hash, suppression.channel)
-            self._state.put(self._state.suppressions, key, suppression)
+            memory_people.suppress(self._state, suppression)
+
+    def lift(self, lifted: Sequence[Lifted]) -> None:
+        """See `Batch`."""
+        for one in lifted:
+            for key in memory_people.lifted_by(self._state, one):
+                self._state.drop(self._state.suppressions, key)
+
+    def tombstones(self, after: int) -> list[Tombstone]:
+        """See `Batch`."""
+        return [stone for stone in self._state.tombstones if stone.seq > after]
 
     def count_stats(self, rows: Iterable[StatRow]) -> None:
         """See `Batch`."""

@@ -21,6 +21,7 @@ from shopflow.domain.ids import CustomerId, DrawId, EnrolmentId, EventId, Messag
 from shopflow.domain.journal import JournalEntry, LedgerEntry
 from shopflow.domain.recommendation import Strategy
 from shopflow.store.codes import StoredCode
+from shopflow.store.people import Tombstone
 from shopflow.store.records import (
     DeliveryState,
     Fate,
@@ -93,7 +94,10 @@ class State:
         self.draws: dict[DrawId, tuple[str, str]] = {}
         self.products: dict[str, tuple[datetime, dict[str, object]]] = {}
         self.rankings: dict[tuple[Strategy, str], tuple[datetime, dict[str, float]]] = {}
-        self.suppressions: dict[tuple[str, str], Suppression] = {}
+        self.suppressions: dict[tuple[str, str, str], Suppression] = {}
+        self.tombstones: list[Tombstone] = []
+        #: What is fixed for this state, by name.
+        self.settings: dict[str, str] = {}
         self.occurrences: dict[str, datetime] = {}
         self.pauses: dict[str, Pause] = {}
         self.resumed: dict[str, datetime] = {}

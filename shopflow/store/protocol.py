@@ -19,6 +19,7 @@ from shopflow.domain.message import Message
 from shopflow.store.catalogue import CatalogueDesk, CatalogueView
 from shopflow.store.codes import CodeDesk, Codes
 from shopflow.store.outgoing import Outbox, Traffic
+from shopflow.store.people import Lifted, People, Tombstone
 from shopflow.store.recommendations import Recommendations
 from shopflow.store.records import (
     Arrival,
@@ -119,7 +120,13 @@ class Batch(SweepWrites, CodeDesk, CatalogueDesk, Protocol):
         """The entries stand in the consent ledger."""
 
     def suppress(self, suppressions: Sequence[Suppression]) -> None:
-        """The address hashes are suppressed."""
+        """The hashes are suppressed; where one is already, the later word stays."""
+
+    def lift(self, lifted: Sequence[Lifted]) -> None:
+        """What stopped marketing to these hashes before then is gone."""
+
+    def tombstones(self, after: int) -> list[Tombstone]:
+        """Who was erased, behind that number, in order; nobody is erased before this batch ends."""
 
     def count_stats(self, rows: Iterable[StatRow]) -> None:
         """The statistics are higher by these rows."""
@@ -239,6 +246,10 @@ class Store(Protocol):
     @property
     def recommendations(self) -> Recommendations:
         """What products are recommended by."""
+
+    @property
+    def people(self) -> People:
+        """What is kept of single persons."""
 
     @property
     def traffic(self) -> Traffic:

@@ -205,15 +205,38 @@ consents = Table(
     Index("consents_customer", "customer_id", "seq"),
 )
 
+#: The entries of the ledger that the transaction at hand takes away; empty in between.
+ledger_erasures = Table("ledger_erasures", metadata, _whole("seq"), PrimaryKeyConstraint("seq"))
+
 suppressions = Table(
     "suppressions",
     metadata,
     _text("hash"),
+    #: Empty for every channel.
     _text("channel"),
     _text("scope"),
     _text("reason"),
     _whole("at"),
-    PrimaryKeyConstraint("hash", "channel"),
+    PrimaryKeyConstraint("hash", "channel", "scope"),
+)
+
+#: Which visitor turned out to be whom.
+aliases = Table(
+    "aliases",
+    metadata,
+    _text("alias"),
+    _text("customer_id"),
+    PrimaryKeyConstraint("alias"),
+    Index("aliases_customer", "customer_id"),
+)
+
+#: Persons who were erased, by the hash of their id: nothing from before then is taken in.
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("seq", _Seq, primary_key=True, autoincrement=True),
+    _text("hash"),
+    _whole("at"),
 )
 
 coupons = Table(

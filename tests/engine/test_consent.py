@@ -7,6 +7,7 @@ from support.engine import (
     DAY,
     HOUR,
     PURPOSES,
+    T0,
     Life,
     a_customer,
     a_send,
@@ -16,8 +17,8 @@ from support.engine import (
     on,
 )
 
-from shopflow.domain.customer import ConsentState, LegalBasis
-from shopflow.domain.journal import JournalEntry, Kind, LedgerEntry, Queue
+from shopflow.domain.customer import ConsentState, LegalBasis, SuppressionScope
+from shopflow.domain.journal import JournalEntry, Kind, LedgerEntry, Lift, Queue, Suppress
 from shopflow.domain.policy import ChannelConsent, MessageClass, SoftOptIn
 from shopflow.domain.trigger import EventTrigger
 from shopflow.domain.workflow import Reentry
@@ -217,3 +218,78 @@ def test_an_unsubscribe_is_no_suppression():
     life = Life(newsletter(), customer=a_customer(consent=[EMAIL]))
     life.event("consent.withdrawn", DAY, channel="email")
     assert life.customer.suppressions == frozenset()
+
+
+def ledger_of(life):
+    return [(e.channel, e.purpose, e.consent.state, e.consent.basis) for e in life.of(LedgerEntry)]
+
+
+def test_each_class_has_its_own_legal_basis_in_the_ledger():
+    life = Life(newsletter())
+    life.event("consent.withdrawn", channel="email")
+    bases = {purpose: basis for _, purpose, _, basis in ledger_of(life)}
+    assert bases["review"] is LegalBasis.LEGITIMATE_INTEREST
+    assert bases["marketing"] is LegalBasis.CONSENT
+
+
+def complained(**more):
+    life = Life(newsletter(), customer=a_customer(consent=[EMAIL]), **more)
+    life.event("message.complained", channel="email")
+    return life
+
+
+def test_a_complaint_withdraws_and_suppresses_marketing_and_relationship_not_service():
+    life = complained()
+    assert state(life) is state(life, purpose="review") is ConsentState.WITHDRAWN
+    assert life.customer.suppressions == {("email", SuppressionScope.MARKETING)}
+    [stop] = life.of(Suppress)
+    assert (stop.address, stop.reason) == ("anna@shop.example", "complaint")
+    assert life.of(LedgerEntry)[0].source == "message.complained"
+
+
+def test_a_plain_subscription_does_not_clear_a_complaint():
+    life = complained()
+    life.event("consent.granted", HOUR, channel="email", purpose="marketing")
+    life.event("product.viewed", 2 * HOUR)
+    assert state(life) is ConsentState.PENDING, "even where nothing has to be confirmed otherwise"
+    assert not life.of(Queue)
+    assert not life.of(Lift)
+
+
+def test_a_confirmation_of_what_was_asked_after_the_complaint_clears_it():
+    life = complained()
+    life.event("consent.granted", HOUR, channel="email", purpose="marketing")
+    life.event("consent.confirmed", 2 * HOUR, channel="email", purpose="marketing")
+    life.event("product.viewed", 3 * HOUR)
+    assert state(life) is ConsentState.GRANTED
+    assert life.customer.suppressions == frozenset()
+    assert [(lift.channel, lift.before) for lift in life.of(Lift)] == [("email", T0 + HOUR)]
+    assert len(life.of(Queue)) == 1
+
+
+def test_a_link_from_before_the_complaint_clears_nothing():
+    life = Life(newsletter(), purposes=double())
+    life.event("consent.granted", channel="email", purpose="marketing")
+    life.event("message.complained", HOUR, channel="email")
+    life.event("consent.confirmed", 2 * HOUR, channel="email", purpose="marketing")
+    assert state(life) is ConsentState.PENDING
+    assert life.customer.suppressions == {("email", SuppressionScope.MARKETING)}
+    life.event("consent.confirmed", 3 * HOUR, channel="email", purpose="marketing")
+    assert state(life) is ConsentState.GRANTED, "asked anew, and confirmed"
+
+
+def test_a_soft_opt_in_does_not_clear_a_complaint():
+    life = Life(newsletter(), purposes=soft())
+    life.event("message.complained", channel="email")
+    life.event("order.placed", HOUR, marketing_notice={"text_version": "v1", "refused": False})
+    life.event("product.viewed", 2 * HOUR)
+    assert not life.of(Queue)
+
+
+def test_a_hard_bounce_stops_the_address_for_whoever_has_it():
+    life = Life(newsletter(), customer=a_customer(consent=[EMAIL]))
+    life.event("message.bounced", message_id="m", channel="email", bounce="hard")
+    [stop] = life.of(Suppress)
+    assert (stop.scope, stop.reason) == (SuppressionScope.ADDRESS, "hard_bounce")
+    life.event("message.bounced", HOUR, message_id="n", channel="email", bounce="soft")
+    assert len(life.of(Suppress)) == 1

@@ -17,6 +17,7 @@ from shopflow.domain.message import Message
 from shopflow.store import tables
 from shopflow.store.catalogue import Products
 from shopflow.store.delivery import CANCELLABLE, came_in, rank
+from shopflow.store.people import Lifted, Tombstone
 from shopflow.store.records import (
     Arrival,
     DeliveryState,
@@ -26,7 +27,7 @@ from shopflow.store.records import (
     Suppression,
     Wait,
 )
-from shopflow.store.sql import codes, rows, shapes
+from shopflow.store.sql import codes, people, rows, shapes
 from shopflow.store.sql.carrying import (
     load_customers,
     tell_row,
@@ -182,6 +183,8 @@ class SqlBatch:
             part = ordered[start : start + PART]
             kept = [rows.customer_row(customer, key[0]) for key, customer in part]
             self._dialect.insert(self._connection, shapes.CUSTOMERS, kept)
+        aliases = [(one.id, one.alias_of) for _, one in ordered if one.alias_of is not None]
+        self._dialect.insert(self._connection, shapes.ALIASES, aliases)
 
     def journal(self, entries: Sequence[JournalEntry]) -> None:
         """See `Batch`."""
@@ -247,6 +250,14 @@ class SqlBatch:
             for entry in suppressions
         )
         self._dialect.insert(self._connection, shapes.SUPPRESSIONS, kept)
+
+    def lift(self, lifted: Sequence[Lifted]) -> None:
+        """See `Batch`."""
+        people.lift(self._connection, lifted)
+
+    def tombstones(self, after: int) -> list[Tombstone]:
+        """See `Batch`."""
+        return people.tombstones(self._connection, after)
 
     def count_stats(self, rows: Iterable[StatRow]) -> None:
         """See `Batch`."""

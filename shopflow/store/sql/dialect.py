@@ -59,5 +59,8 @@ class Dialect(Protocol):
         transaction ends.
         """
 
+    def scrub(self) -> None:
+        """What was deleted is gone from the files too, where nobody else sees to that."""
+
     def fault(self, error: Exception) -> Fault:
         """What happened and what to do."""

@@ -129,6 +129,9 @@ class Postgres:
             driver.execute(_LOCK_PARTITIONS, (_LOCK_SPACE, orjson.dumps(partitions).decode()))
             yield from _read(driver, statement, absent)
 
+    def scrub(self) -> None:
+        """See `Dialect`; the server's own autovacuum takes dead rows away."""
+
     def fault(self, error: Exception) -> Fault:
         """See `Dialect`."""
         # It may be that a day was forgotten that is known here.

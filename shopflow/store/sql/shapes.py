@@ -82,7 +82,13 @@ JOURNAL = Shape(table=tables.journal)
 MESSAGES = Shape(table=tables.messages, skip_known=True)
 STATS = Shape(table=tables.stats, added=("count", "value", "cost"))
 CONSENTS = Shape(table=tables.consents)
-SUPPRESSIONS = Shape(table=tables.suppressions, replaced=("scope", "reason", "at"))
+SUPPRESSIONS = Shape(
+    table=tables.suppressions,
+    replaced=("reason", "at"),
+    only_if="suppressions.at <= excluded.at",
+)
+ALIASES = Shape(table=tables.aliases, skip_known=True)
+TOMBSTONES = Shape(table=tables.tombstones)
 DEAD_LETTERS = Shape(table=tables.dead_letters)
 COUPONS = Shape(table=tables.coupons, skip_known=True)
 PRODUCTS = Shape(
@@ -103,3 +109,4 @@ PACES = Shape(table=tables.paces, skip_known=True)
 HOURS = Shape(table=tables.hours, added=("sends",))
 RULESETS = Shape(table=tables.rulesets, replaced=("deployed_at", "document"))
 SETTINGS = Shape(table=tables.settings, skip_known=True)
+KEPT_SETTINGS = Shape(table=tables.settings, replaced=("value",))

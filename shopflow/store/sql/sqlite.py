@@ -20,6 +20,9 @@ from shopflow.store.sql.shapes import Change, Shape
 #: How long a writer waits for another one, in seconds.
 BUSY_TIMEOUT = 15.0
 
+#: How often the log is tried to be emptied; each waits as long as a writer does.
+CHECKPOINTS = 3
+
 #: The outer table first: one look-up per key, twice as fast as a statement each.
 _CUSTOMERS = """
 SELECT c.id, c.next_due_at, c.state_version, c.state
@@ -98,6 +101,22 @@ class Sqlite:
             _raw(connection).execute(_CUSTOMERS, (orjson.dumps(keys).decode(),)).fetchall()
         )
         return found
+
+    def scrub(self) -> None:
+        """See `Dialect`: the file is written anew, and the log beside it emptied."""
+        with self.engine.connect() as plain:
+            connection = plain.execution_options(isolation_level="AUTOCOMMIT")
+            cursor = _raw(connection).cursor()
+            cursor.execute("VACUUM")
+            # Whoever reads just now keeps the log from being emptied; they end soon.
+            for _ in range(CHECKPOINTS):
+                (busy, _, _) = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                if not busy:
+                    return
+        raise StoreError(
+            f"the database {self.name}: other processes kept its log from being emptied; "
+            "erase once more when they have ended"
+        )
 
     def fault(self, error: Exception) -> Fault:
         """See `Dialect`."""

@@ -17,6 +17,7 @@ from shopflow.store.sql.batch import SqlBatch
 from shopflow.store.sql.codes import SqlCodes
 from shopflow.store.sql.database import Database, again, sentences
 from shopflow.store.sql.outbox import SqlOutbox
+from shopflow.store.sql.people import SqlPeople
 from shopflow.store.sql.recommendations import SqlRecommendations
 from shopflow.store.sql.traffic import SqlTraffic
 from shopflow.store.sql.views import SqlViews
@@ -33,6 +34,7 @@ class SqlStore:
         self.views = SqlViews(database)
         self.recommendations = SqlRecommendations(database)
         self.traffic = SqlTraffic(database)
+        self.people = SqlPeople(database)
 
     @property
     def partitions(self) -> int:

@@ -1,0 +1,93 @@
+"""What is kept of single persons: their ledger, their aliases, what stops them, and their erasure.
+
+Persons and addresses that must not be known any more are known by keyed hashes only; making these
+is left to `shopflow.runtime.hashes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from shopflow.domain.customer import SuppressionScope
+from shopflow.domain.ids import CustomerId
+from shopflow.domain.journal import LedgerEntry
+from shopflow.store.records import Suppression
+
+#: Scopes that stop marketing only, and that the person's own fresh word may lift.
+LIFTABLE = frozenset({SuppressionScope.MARKETING, SuppressionScope.PERSON})
+
+
+class Lifted(NamedTuple):
+    """Marketing to this hash may go again over the channel, if it was stopped before then."""
+
+    hash: str
+    channel: str
+    before: datetime
+
+
+class Tombstone(NamedTuple):
+    """Somebody was erased: nothing about them from before then is taken in any more."""
+
+    seq: int
+    hash: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """Who is to be erased, and what stays instead."""
+
+    #: The customer and every alias.
+    ids: Collection[CustomerId]
+    #: The hashes of these ids.
+    hashes: Collection[str]
+    at: datetime
+    #: The opt-out that is kept.
+    suppressions: Sequence[Suppression] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """How many rows of each table are gone."""
+
+    rows: Mapping[str, int] = field(default_factory=dict)
+
+
+class People(Protocol):
+    """Reads and rare writes about single persons."""
+
+    def aliases(self, customer_id: CustomerId) -> list[CustomerId]:
+        """The visitors who turned out to be this customer, in order."""
+
+    def ledger(self, ids: Collection[CustomerId]) -> list[LedgerEntry]:
+        """All that the consent ledger holds of these ids, as it was written."""
+
+    def suppressions(self) -> Iterator[Suppression]:
+        """Every suppression, by hash."""
+
+    def suppress(self, suppressions: Sequence[Suppression]) -> None:
+        """The hashes are suppressed; where one is already, the later word stays."""
+
+    def unsuppress(self, hashes: Collection[str], channel: str) -> int:
+        """No suppression of these hashes on the channel is left; returns how many there were."""
+
+    def erase(self, erasure: Erasure) -> Erased:
+        """Nothing is left of these ids but their tombstones and the opt-out."""
+
+    def mentions(self, words: Collection[str], *, blank: str) -> int:
+        """Where others' rows held one of these words, they hold the blank; returns how many rows.
+
+        A word is an address; one that is part of a longer word is another one.
+        """
+
+    def scrub(self) -> None:
+        """What was deleted is gone from the files too, where the database leaves that to us."""
+
+    def hold_setting(self, name: str, value: str) -> str:
+        """The value kept under the name: this one where there was none."""
+
+    def set_setting(self, name: str, value: str) -> None:
+        """This is the value kept under the name."""
