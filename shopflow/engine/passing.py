@@ -77,9 +77,8 @@ def _only_counts(rulebook: Rulebook, event: Event) -> bool:
 #: What the engine itself reads, whatever the rules say.
 _TELLING = (
     {IDENTIFIED}
-    | profile.PROFILE_EVENTS
-    | profile.CONTACT_EVENTS
-    | {profile.BOUNCED, profile.COMPLAINED, preferences.CHANGED}
+    | profile.TELLING_EVENTS
+    | {preferences.CHANGED}
     | consent.CONSENT_EVENTS
     | coupons.CODE_EVENTS
 )

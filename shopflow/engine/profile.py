@@ -34,6 +34,9 @@ WEBPUSH = "webpush"
 BOUNCED = "message.bounced"
 COMPLAINED = "message.complained"
 
+#: Every event that is read here; one that is not among them is never shown to `absorb`.
+TELLING_EVENTS = PROFILE_EVENTS | CONTACT_EVENTS | {SUBSCRIBED, UNSUBSCRIBED, BOUNCED, COMPLAINED}
+
 
 def absorb(turn: Turn, event: Event, *, late: bool) -> None:
     """Take in attributes and suppressions; a late event does not overwrite what is known."""
