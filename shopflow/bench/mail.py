@@ -40,7 +40,7 @@ from shopflow.runtime.carrier import Carrier, Delivery
 from shopflow.runtime.deliver import Deliverer
 from shopflow.runtime.embedded import StoreThread
 from shopflow.runtime.envelope import Envelopes, Mode
-from shopflow.runtime.links import Links
+from shopflow.runtime.links import Keyring, Links
 from shopflow.store.opening import open_store
 from shopflow.store.records import LeasedMessage
 
@@ -132,7 +132,11 @@ def _envelopes(loaded: LoadedProject) -> Envelopes:
     return Envelopes(
         ruleset=loaded.ruleset,
         templates=loaded.templates,
-        links=Links(secret=b"bench", base_url="https://shop.example", contact="stop@shop.example"),
+        links=Links(
+            keyring=Keyring(secrets=[b"bench"]),
+            base_url="https://shop.example",
+            contact="stop@shop.example",
+        ),
         mode=Mode.LIVE,
     )
 

@@ -43,6 +43,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "recommend": "shopflow.cli.recommend:recommend",
         "coupons": "shopflow.cli.coupons:coupons",
         "catalog": "shopflow.cli.catalog:catalog",
+        "keys": "shopflow.cli.keys:keys",
         "db": "shopflow.cli.db:db",
         "demo": "shopflow.cli.demo:demo",
         "bench": "shopflow.cli.bench:bench",

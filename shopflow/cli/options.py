@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -43,3 +45,8 @@ LOGS = click.option(
     callback=_configured,
     help="How standard error looks: lines for people, or JSON for machines.",
 )
+
+
+def tell(style: str, record: Mapping[str, object], text: str) -> None:
+    """What a command has to say, in the style of `FORMAT`."""
+    click.echo(json.dumps(record) if style == "json" else text)

@@ -27,6 +27,7 @@ from shopflow.runtime.simulate import Until
 from shopflow.runtime.sources import open_sources
 from shopflow.runtime.vitals import EmbeddedVitals, StoreLooks
 from shopflow.web.app import create_app
+from shopflow.web.customers import customer_pages
 from shopflow.web.probes import Probes
 from shopflow.web.server import listen, serve
 
@@ -105,7 +106,7 @@ def as_json(totals: Totals) -> dict[str, object]:
 def _run(
     app: App, files: tuple[str, ...], *, http: str | None, follow: bool, until: Until
 ) -> Totals:
-    sources = open_sources(files, follow=follow)
+    sources, parts = open_sources(files, follow=follow), app.parts()
     door = Door() if http is not None else None
     beside: Callable[[asyncio.Event], Awaitable[None]] | None = None
     if http is not None and door is not None:
@@ -120,12 +121,21 @@ def _run(
             probes=probes,
             meter=app.meter,
             advice=Advice(app.loaded.ruleset, lambda: app.store),
+            pages=[]
+            if app.event_clock
+            else customer_pages(
+                app.project,
+                app.loaded.ruleset,
+                app.links(),
+                run=parts.write,
+                wishes=lambda: parts.wishes,
+            ),
         )
         beside = lambda ending: serve(web, listening, ending)  # noqa: E731 - one line, used once
         say(f"events: POST http://{host}:{port}/v1/events")
     with progress_bar() as show:
         runner = Embedded(
-            app.parts(), sources=sources, door=door, stays=follow, until=until, on_progress=show
+            parts, sources=sources, door=door, stays=follow, until=until, on_progress=show
         )
         return asyncio.run(run_until_stopped(runner, beside))
 

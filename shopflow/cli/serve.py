@@ -16,6 +16,7 @@ from shopflow.cli.run import API_KEY, METRICS_KEY
 from shopflow.rulebook import load_project
 from shopflow.runtime.advice import Advice
 from shopflow.runtime.app import database_url
+from shopflow.runtime.counter import Counter
 from shopflow.runtime.ingest import Ingest
 from shopflow.runtime.logs import say
 from shopflow.runtime.meter import Meter
@@ -27,6 +28,7 @@ from shopflow.runtime.queue.vitals import FleetVitals
 from shopflow.store.opening import open_store
 from shopflow.store.protocol import Store
 from shopflow.web.app import create_app
+from shopflow.web.customers import customer_pages
 from shopflow.web.probes import Probes
 from shopflow.web.server import listen
 from shopflow.web.server import serve as serve_app
@@ -70,6 +72,7 @@ def serve(http: str, project: Path) -> None:
         closing(vitals),
         closing(Probes(vitals.read, lambda: _answers(redis), digest=digest)) as p,
         closing(Advice(loaded.ruleset, opened)) as advice,
+        closing(Counter(loaded, opened)) as desk,
     ):
         app = create_app(
             door,
@@ -78,6 +81,9 @@ def serve(http: str, project: Path) -> None:
             probes=p,
             meter=meter,
             advice=advice,
+            pages=customer_pages(
+                settings, loaded.ruleset, desk.links, run=desk.run, wishes=desk.wishes
+            ),
         )
 
         async def run() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -12,7 +11,7 @@ from typing import Any
 
 import click
 
-from shopflow.cli.options import FORMAT, PROJECT
+from shopflow.cli.options import FORMAT, PROJECT, tell
 from shopflow.cli.reading import open_for_reading
 from shopflow.lang.project import Project
 from shopflow.store.protocol import Store
@@ -50,7 +49,7 @@ def pause(reason: str, style: str, project: Path, **scopes: object) -> None:
     with open_for_reading(project) as (settings, store):
         _check(scope, settings, store)
         store.pause(Pause(scope=scope, reason=reason, at=datetime.now(UTC)))
-    _tell(style, {"paused": scope, "reason": reason}, f"paused: {scope} ({reason})")
+    tell(style, {"paused": scope, "reason": reason}, f"paused: {scope} ({reason})")
 
 
 @click.command
@@ -70,7 +69,7 @@ def resume(reason: str, style: str, project: Path, **scopes: object) -> None:
     if not was_on:
         raise click.ClickException(f"{scope} is not paused; paused are: {', '.join(on) or 'none'}")
     left = f"; still paused: {', '.join(one for one in on if one != scope)}" if on[1:] else ""
-    _tell(style, {"resumed": scope}, f"resumed: {scope}{left}")
+    tell(style, {"resumed": scope}, f"resumed: {scope}{left}")
 
 
 def _scope(given: Mapping[str, object]) -> str:
@@ -104,7 +103,3 @@ def _check(scope: str, settings: Project, store: Store) -> None:
         hint = f"; did you mean '{close[0]}'?" if close else f"; known: {', '.join(sorted(known))}"
         what = "workflow was ever deployed" if kind == "workflow" else "channel is set up"
         raise click.ClickException(f"no {what} by the name '{name}'{hint}")
-
-
-def _tell(style: str, record: Mapping[str, str], text: str) -> None:
-    click.echo(json.dumps(record) if style == "json" else text)

@@ -34,6 +34,8 @@ class Event:
     anonymous_id: str | None = None
     #: How many emits led to this event; the ninth is refused.
     hops: int = 0
+    #: A wish: decided before what waits in its customer's stream, so it fires no timer.
+    ahead: bool = False
 
     @property
     def concerns(self) -> CustomerId | None:

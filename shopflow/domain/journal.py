@@ -128,12 +128,15 @@ class Requeue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancel:
-    """Take a message out of the outbox, unless it has been leased already."""
+    """Take a message out of the outbox, unless an attempt to hand it over has begun."""
 
     message_id: MessageId
     reason: str
     #: The codes that it shows; they go back to their pools if it is stopped in time.
     draws: tuple[DrawId, ...] = ()
+    #: Its slot stays taken until it is known to be stopped: then its customer is told, as of any
+    #: message that was dropped.
+    tell: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,6 +50,9 @@ class Purpose:
     inherit: bool = False
     #: Channels that marketing may use; empty for classes that need no opt-in.
     channels: Mapping[str, ChannelConsent] = field(default_factory=dict)
+    #: What pages call it and say of it, by language.
+    title: Mapping[str, str] = field(default_factory=dict)
+    text: Mapping[str, str] = field(default_factory=dict)
 
 
 class CalendarWindow(StrEnum):

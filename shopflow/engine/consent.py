@@ -14,10 +14,11 @@ from shopflow.domain.customer import (
     Consent,
     ConsentState,
     LegalBasis,
+    SlotState,
     SuppressionScope,
 )
 from shopflow.domain.event import Event
-from shopflow.domain.journal import Kind, LedgerEntry, Lift
+from shopflow.domain.journal import Cancel, Kind, LedgerEntry, Lift, Reason
 from shopflow.domain.policy import MessageClass, Purpose
 from shopflow.engine.turn import Draft, Turn
 
@@ -94,6 +95,25 @@ def suppressed(customer: Draft, message_class: MessageClass, channel: str) -> bo
     if SuppressionScope.MARKETING in stops and message_class in REFUSABLE:
         return True
     return bool(stops - {SuppressionScope.MARKETING})
+
+
+def call_back(turn: Turn, at: datetime) -> None:
+    """Stop what was queued and may no longer leave, as far as no attempt has begun.
+
+    Whether it was stopped is for the store to say, so its slot stays taken until word comes.
+    """
+    purposes = turn.rulebook.ruleset.purposes
+    now = turn.clock(at)
+    for record in turn.customer.sent:
+        if record.state is not SlotState.RESERVED:
+            continue
+        if suppressed(turn.customer, record.message_class, record.channel):
+            reason = Reason.SUPPRESSED
+        elif not permits(turn.customer, purposes.get(record.purpose), record.channel, now):
+            reason = Reason.NO_CONSENT
+        else:
+            continue
+        turn.effects.append(Cancel(message_id=record.message_id, reason=reason, tell=True))
 
 
 def address(turn: Turn, channel: str) -> str | None:

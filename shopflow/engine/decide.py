@@ -102,7 +102,7 @@ def _decided(turn: Turn, customer: Customer, told: Input, at: datetime) -> Decis
 
 def _decide_event(turn: Turn, event: Event, at: datetime) -> None:
     late = _is_late(turn, at)
-    if not late:
+    if not (late or event.ahead):
         _fire_until(turn, at, inclusive=False)
     if merge.identified(turn, event):
         return
@@ -254,7 +254,7 @@ def _apply(turn: Turn, event: Event) -> None:
     now = _mark_time(turn, event.occurred_at)
     # Before the event: what it changes is entered and left, what was there is not.
     begun = segments.begin(turn, now)
-    profile.absorb(turn, event, late=late)
+    suppressed = profile.absorb(turn, event, late=late)
     consents_changed = consent.absorb(turn, event)
     consents_changed = preferences.absorb(turn, event, late=late) or consents_changed
     coupons.absorb(turn, event)
@@ -263,6 +263,8 @@ def _apply(turn: Turn, event: Event) -> None:
     goals.credit(turn, event)
     everyone = turn.customer.enrolments.values()
     met = exits_and_waits(turn, event, everyone, consents_changed=consents_changed)
+    if consents_changed or suppressed:
+        consent.call_back(turn, now)
     exits.remember(turn, event)
     new = begun + triggers.triggered(turn, event)
     new += segments.started(turn, entered, left, now, event.id)

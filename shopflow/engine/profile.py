@@ -38,8 +38,11 @@ COMPLAINED = "message.complained"
 TELLING_EVENTS = PROFILE_EVENTS | CONTACT_EVENTS | {SUBSCRIBED, UNSUBSCRIBED, BOUNCED, COMPLAINED}
 
 
-def absorb(turn: Turn, event: Event, *, late: bool) -> None:
-    """Take in attributes and suppressions; a late event does not overwrite what is known."""
+def absorb(turn: Turn, event: Event, *, late: bool) -> bool:
+    """Take in attributes and suppressions; a late event does not overwrite what is known.
+
+    True when something was suppressed.
+    """
     if event.type in PROFILE_EVENTS:
         known = turn.rulebook.ruleset.attributes
         told = {name: event.data[name] for name in known if event.data.get(name) is not None}
@@ -56,8 +59,11 @@ def absorb(turn: Turn, event: Event, *, late: bool) -> None:
     elif event.type == BOUNCED:
         if event.data.get("bounce") == "hard":
             suppress(turn, _channel(event), Stopped.HARD_BOUNCE, event.occurred_at)
+            return True
     elif event.type == COMPLAINED:
         suppress(turn, _channel(event), Stopped.COMPLAINT, event.occurred_at)
+        return True
+    return False
 
 
 def _subscription(event: Event) -> str:

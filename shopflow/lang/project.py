@@ -21,7 +21,7 @@ _REFERENCE = re.compile(
     r"\$\{(?:file:(?P<file>[^}]+)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>:-[^}]*)?)\}"
 )
 #: Settings of a channel that a deployment overrides one by one, not as a whole.
-_MERGED = ("delivery", "sender", "queue", "channels")
+_MERGED = ("delivery", "sender", "pages", "queue", "channels")
 
 
 class DeliveryMode(StrEnum):
@@ -53,6 +53,16 @@ class SenderIdentity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PageSettings:
+    """How the pages look that customers see."""
+
+    name: str = ""
+    logo_url: str = ""
+    colour: str = "#1f4d3a"
+    home_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueSettings:
     """The streams and job queues in Redis."""
 
@@ -70,6 +80,7 @@ class Project:
     environment: str = DEFAULT_ENVIRONMENT
     delivery: Delivery = field(default_factory=Delivery)
     sender: SenderIdentity = field(default_factory=SenderIdentity)
+    pages: PageSettings = field(default_factory=PageSettings)
     timezone: str = "UTC"
     locale: str = "en"
     currency: str = "EUR"
@@ -177,6 +188,9 @@ def project_of(root: Path, settings: Mapping[str, object]) -> Project:
             allowlist=tuple(map(str, allowlist)) if isinstance(allowlist, list) else (),
         ),
         sender=SenderIdentity(**{key: str(value) for key, value in sender.items()}),
+        pages=PageSettings(
+            **{key: str(value) for key, value in _mapping(settings.get("pages")).items()}
+        ),
         timezone=_text(settings, "timezone", "UTC"),
         locale=_text(settings, "locale", "en"),
         currency=_text(settings, "currency", "EUR"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -31,7 +31,8 @@ from shopflow.runtime.embedded import Parts, StoreThread, replay_clock, wall_clo
 from shopflow.runtime.envelope import Envelopes, Mode
 from shopflow.runtime.hashes import Hashes, hashes_of, hold
 from shopflow.runtime.ingest import Ingest
-from shopflow.runtime.links import NOWHERE, Links
+from shopflow.runtime.keys import KeysNow
+from shopflow.runtime.links import NOWHERE, Keyring, Links
 from shopflow.runtime.meter import Meter
 from shopflow.runtime.nightly import Nightly, starter
 from shopflow.runtime.occasions import Occasions
@@ -43,14 +44,18 @@ from shopflow.runtime.shelves import StoreShelves
 from shopflow.runtime.stops import Stops
 from shopflow.runtime.sweep import Sweeps
 from shopflow.runtime.timers import Timers
+from shopflow.runtime.wishes import Wishes
 from shopflow.runtime.workset import Rules
+from shopflow.store.keys import StoredKey
 from shopflow.store.opening import open_store
 from shopflow.store.protocol import Store
 
 log = logging.getLogger("shopflow.app")
 
-#: Where the pages that links lead to are, and the key that signs links.
+#: Where the pages that links lead to are, and the secret that links are sealed with.
 LINKS_URL, LINKS_SECRET = "SHOPFLOW_LINKS_URL", "SHOPFLOW_LINKS_SECRET"
+#: Secrets that were used before, with spaces between them: their unsubscribes still count.
+LINKS_FORMER_SECRETS = "SHOPFLOW_LINKS_FORMER_SECRETS"
 
 _SQLITE = "sqlite:///"
 
@@ -97,6 +102,7 @@ class App:
             rulebook=rulebook,
             sweeps=Sweeps(self.store, rules),
             processor=Processor(self.store, rules, ingest),
+            wishes=Wishes(self.store, rules, ingest),
             timers=Timers(self.store, rules),
             deliverer=self.deliverer(write, retry=retry) if deliver else None,
             write=write,
@@ -109,6 +115,10 @@ class App:
     def hashes(self) -> Hashes:
         """By which suppressed addresses and erased persons are known."""
         return project_hashes(self.project)
+
+    def links(self) -> Links:
+        """Makes and opens links by the keys that the store keeps."""
+        return links_of(self.project, os.environ, KeysNow(self.store.keys.all))
 
     def nightly(self) -> tuple[Nightly, ...]:
         """What is done every night: recommendations are computed, and what is old is forgotten."""
@@ -159,7 +169,7 @@ class App:
         envelopes = Envelopes(
             ruleset=self.loaded.ruleset,
             templates=self.loaded.templates,
-            links=links_of(project, os.environ),
+            links=self.links(),
             sender=Sender(
                 legal_name=project.sender.legal_name,
                 address=project.sender.address,
@@ -249,8 +259,12 @@ def carriers_of(project: Project) -> dict[str, Carrier]:
     return carriers
 
 
-def links_of(project: Project, environment: Mapping[str, str]) -> Links:
-    """How links are made here.
+def links_of(
+    project: Project,
+    environment: Mapping[str, str],
+    keys: Callable[[], Sequence[StoredKey]] = lambda: (),
+) -> Links:
+    """How links are made here, by these keys.
 
     Outside of production they lead nowhere unless told otherwise. In production a link that leads
     nowhere must not be sent: without an address there is none, and no marketing mail either.
@@ -258,11 +272,14 @@ def links_of(project: Project, environment: Mapping[str, str]) -> Links:
     live = Mode(project.delivery.mode.value) is Mode.LIVE
     url, secret = environment.get(LINKS_URL, ""), environment.get(LINKS_SECRET, "").encode()
     if url and not secret:
-        raise SettingsError(f"{LINKS_SECRET}: is missing; links to {url} need a key to sign them")
+        raise SettingsError(
+            f"{LINKS_SECRET}: is missing; links to {url} need a secret to seal them"
+        )
     if live and not url:
         log.warning("%s is not set: mails that need a way out will not be sent", LINKS_URL)
+    former = environment.get(LINKS_FORMER_SECRETS, "").encode().split()
     return Links(
-        secret=secret or _own_key(project),
+        keyring=Keyring(secrets=(secret or _own_key(project), *former), read=keys),
         base_url=url or ("" if live else NOWHERE),
         contact=project.sender.contact,
     )
@@ -275,13 +292,13 @@ def project_hashes(project: Project) -> Hashes:
 
 
 def salt_of(project: Project, environment: Mapping[str, str]) -> str:
-    """What makes codes hard to guess here: it follows from the key that signs links."""
+    """What makes codes hard to guess here: it follows from the secret that seals links."""
     key = environment.get(LINKS_SECRET, "").encode() or _own_key(project)
     return blake2b(key, person=b"shopflow codes").hexdigest()
 
 
 def _own_key(project: Project) -> bytes:
-    # Without a secret of its own a development machine signs with what it is, which proves nothing.
+    # Without a secret of its own a development machine seals with what it is, which proves nothing.
     return blake2b(f"development {project.root}".encode()).digest()
 
 

@@ -27,6 +27,7 @@ from shopflow.runtime.sources import Source
 from shopflow.runtime.stream import ALONE, Stream
 from shopflow.runtime.sweep import Sweeps
 from shopflow.runtime.timers import Timers
+from shopflow.runtime.wishes import Wishes
 from shopflow.store.protocol import Store
 
 Result = TypeVar("Result")
@@ -96,6 +97,7 @@ class Parts:
     rulebook: Rulebook
     sweeps: Sweeps
     processor: Processor
+    wishes: Wishes
     timers: Timers
     #: None: nothing is delivered, messages stay in the outbox.
     deliverer: Deliverer | None

@@ -10,7 +10,15 @@ from typing import TypeVar
 
 from shopflow.domain.coupon import OutOfCodes, Redeem, Reserve, Settle
 from shopflow.domain.customer import Customer
-from shopflow.domain.event import Event, Facts, Input, News, time_of
+from shopflow.domain.event import (
+    DeliveryReport,
+    Event,
+    Facts,
+    Input,
+    News,
+    Outcome,
+    time_of,
+)
 from shopflow.domain.ids import CustomerId, MessageId
 from shopflow.domain.journal import (
     Cancel,
@@ -159,6 +167,8 @@ class Workset:
             TooFewCodesError: A code is somebody else's; the batch has to be decided again.
         """
         batch = self._batch
+        # First what leaves: what is stopped in time is told its customer, who is yet to be saved.
+        queued = self._write_outgoing()
         self._write_waits()
         batch.save(self._customers[key] for key in sorted(self._changed))
         batch.journal(self._journal)
@@ -167,7 +177,6 @@ class Workset:
             self._write_stops()
         if self._heard:
             batch.note_heard(self._heard)
-        queued = self._write_outgoing()
         self._draws.write(batch)
         for letter in self._dead:
             event = self._rules.secrets.blanked(letter.event)
@@ -239,10 +248,10 @@ class Workset:
     def _write_outgoing(self) -> int:
         """In the order decided: a message may be queued, cancelled and asked for again."""
         queued = 0
-        for kind, effects in _runs(self._outgoing):
+        outgoing, self._outgoing = self._outgoing, []
+        for kind, effects in _runs(outgoing):
             if kind is Cancel:
-                cancels = [e for e in effects if isinstance(e, Cancel)]
-                self._draws.free(cancels, self._batch.cancel(cancels), self._clock)
+                self._cancel([e for e in effects if isinstance(e, Cancel)])
                 continue
             messages: list[Message] = [e.message for e in effects if not isinstance(e, Cancel)]
             queued += len(messages)
@@ -250,7 +259,21 @@ class Workset:
                 self._batch.queue if kind is Queue else self._batch.requeue
             )
             put(messages)
-        return queued
+        return queued + self._write_outgoing() if self._outgoing else queued
+
+    def _cancel(self, cancels: Sequence[Cancel]) -> None:
+        stopped = self._batch.cancel(cancels)
+        self._draws.free(cancels, stopped, self._clock)
+        for cancel in cancels:
+            message = stopped.pop(cancel.message_id, None) if cancel.tell else None
+            if message is not None:
+                report = DeliveryReport(
+                    message=message,
+                    outcome=Outcome.DROPPED,
+                    at=self._clock,
+                    reason=cancel.reason,
+                )
+                self.decide(message.customer_id, report)
 
 
 def served(rules: Rules, work: Callable[[], Result]) -> Result:

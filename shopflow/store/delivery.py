@@ -24,8 +24,9 @@ AFTER: Mapping[Outcome, DeliveryState] = {
 IN_HAND = frozenset({DeliveryState.LEASED, DeliveryState.ATTEMPTED})
 #: States that an acceptance ends, whoever brings it: the message has left.
 OPEN = IN_HAND | {DeliveryState.QUEUED, DeliveryState.UNCERTAIN, DeliveryState.RETURNED}
-#: States in which a cancel still comes in time.
-CANCELLABLE = frozenset({DeliveryState.QUEUED, DeliveryState.RETURNED})
+#: States in which a cancel still comes in time. Whoever has leased the message learns of it when
+#: the attempt is to begin, which is then refused.
+CANCELLABLE = frozenset({DeliveryState.QUEUED, DeliveryState.LEASED, DeliveryState.RETURNED})
 #: States in which the receiver has had its say: what breakers look at.
 ENDED = frozenset({DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.FAILED})
 #: The classes that the pause `marketing` covers.

@@ -162,15 +162,15 @@ class MemoryBatch:
                 )
                 self._state.put_row(Row(stored=kept))
 
-    def cancel(self, cancels: Sequence[Cancel]) -> set[MessageId]:
+    def cancel(self, cancels: Sequence[Cancel]) -> dict[MessageId, Message]:
         """See `Batch`."""
-        stopped = set()
+        stopped = {}
         for cancel in cancels:
             row = self._state.rows.get(cancel.message_id)
             if row is not None and row.stored.state in CANCELLABLE:
                 at = row.stored.changed_at
                 self._state.move(row, DeliveryState.DROPPED, at, cancel.reason)
-                stopped.add(cancel.message_id)
+                stopped[cancel.message_id] = row.stored.message
         return stopped
 
     def change_codes(self, changes: Sequence[CodeChange], *, owner: str) -> list[Reserve]:

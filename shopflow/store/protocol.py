@@ -18,6 +18,7 @@ from shopflow.domain.journal import Cancel, JournalEntry, LedgerEntry
 from shopflow.domain.message import Message
 from shopflow.store.catalogue import CatalogueDesk, CatalogueView
 from shopflow.store.codes import CodeDesk, Codes
+from shopflow.store.keys import Keys
 from shopflow.store.outgoing import Outbox, Traffic
 from shopflow.store.people import Lifted, People, Tombstone
 from shopflow.store.recommendations import Recommendations
@@ -113,8 +114,8 @@ class Batch(SweepWrites, CodeDesk, CatalogueDesk, Protocol):
     def requeue(self, messages: Sequence[Message]) -> None:
         """Messages that were handed back may leave after all, as they are given here."""
 
-    def cancel(self, cancels: Sequence[Cancel]) -> set[MessageId]:
-        """Those that will not leave: a message that is leased or further stays as it is."""
+    def cancel(self, cancels: Sequence[Cancel]) -> dict[MessageId, Message]:
+        """Those that will not leave: a message whose attempt has begun stays as it is."""
 
     def ledger(self, entries: Sequence[LedgerEntry]) -> None:
         """The entries stand in the consent ledger."""
@@ -238,6 +239,10 @@ class Store(Protocol):
     @property
     def codes(self) -> Codes:
         """The pools of codes."""
+
+    @property
+    def keys(self) -> Keys:
+        """The keys that seal links."""
 
     @property
     def views(self) -> Views:

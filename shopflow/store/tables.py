@@ -15,8 +15,9 @@ from shopflow.store.columns import maybe as _maybe
 from shopflow.store.columns import partial as _partial
 from shopflow.store.columns import text as _text
 from shopflow.store.columns import whole as _whole
+from shopflow.store.link_table import link_keys
 
-__all__ = ["instant", "metadata", "micros"]
+__all__ = ["instant", "link_keys", "metadata", "micros"]
 
 #: What is fixed when the database is made, such as the number of partitions.
 settings = Table("settings", metadata, _text("name"), _text("value"), PrimaryKeyConstraint("name"))

@@ -42,6 +42,7 @@ def create_app(
     probes: Probes | None = None,
     meter: Meter | None = None,
     advice: Advice | None = None,
+    pages: Sequence[Route] = (),
 ) -> Starlette:
     """The application; with a key, whoever brings events or asks must show it as a bearer token.
 
@@ -74,6 +75,7 @@ def create_app(
             Route("/v1/events", events, methods=["POST"]),
             *routes(probes, lambda: door.is_open, metrics_key or api_key),
             *([route(advice, lambda asking: _may(asking, api_key))] if advice else []),
+            *pages,
         ]
     )
 

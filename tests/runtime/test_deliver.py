@@ -19,7 +19,7 @@ from shopflow.errors import ChannelError, StoreError, TemplateError
 from shopflow.runtime.carrier import Carrier, Delivery
 from shopflow.runtime.deliver import Deliverer
 from shopflow.runtime.envelope import Envelopes, Mode
-from shopflow.runtime.links import Links, Subject
+from shopflow.runtime.links import For, Keyring, Links, Subject
 from shopflow.runtime.retry import RetryPolicy
 from shopflow.store.memory import MemoryStore
 from shopflow.store.records import Begun, DeliveryState, Pause
@@ -27,7 +27,9 @@ from shopflow.testing.recording import RecordingChannel
 
 pytestmark = pytest.mark.anyio
 
-LINKS = Links(secret=b"test", base_url="https://shop.example", contact="stop@shop.example")
+LINKS = Links(
+    keyring=Keyring(secrets=[b"test"]), base_url="https://shop.example", contact="stop@shop.example"
+)
 QUICK = RetryPolicy(first=timedelta(milliseconds=1), longest=timedelta(milliseconds=5))
 
 
@@ -168,9 +170,11 @@ async def test_marketing_carries_its_way_out_and_service_none():
 
 
 def test_a_link_that_was_tampered_with_is_nobodys():
-    token = LINKS.token(Subject("anna", "email", "marketing"))
+    token = LINKS.token(For.UNSUBSCRIBE, *Subject("anna", "email", "marketing"))
     payload, _, signature = token.partition(".")
-    other = Links(secret=b"other").token(Subject("anna", "email", "marketing"))
+    other = Links(keyring=Keyring(secrets=[b"other"])).token(
+        For.UNSUBSCRIBE, *Subject("anna", "email", "marketing")
+    )
     for wrong in (other, payload, "", "é.é", f"{payload[:-1]}A.{signature}", token + "x"):
         assert LINKS.verify(wrong) is None
 

@@ -20,7 +20,7 @@ from shopflow.engine.traits import fold
 from shopflow.lang.templates import load_templates
 from shopflow.recommend import Recommender
 from shopflow.runtime.envelope import Envelopes, Mode, Withheld
-from shopflow.runtime.links import Links
+from shopflow.runtime.links import Keyring, Links
 from shopflow.runtime.nightly import Nightly, starter
 from shopflow.runtime.recommendations import compute_all
 from shopflow.runtime.shelves import StoreShelves
@@ -203,7 +203,11 @@ class Desk:
         self.envelopes = Envelopes(
             ruleset=a_ruleset(traits=TRAITS),
             templates=templates,
-            links=Links(secret=b"x", base_url="https://shop.example", contact="a@shop.example"),
+            links=Links(
+                keyring=Keyring(secrets=[b"x"]),
+                base_url="https://shop.example",
+                contact="a@shop.example",
+            ),
             mode=Mode.LIVE,
             shelves=StoreShelves(store, lambda: 0.0),
         )

@@ -16,7 +16,7 @@ from shopflow.runtime.carrier import Carrier, Delivery
 from shopflow.runtime.deliver import Deliverer
 from shopflow.runtime.envelope import Envelopes, Mode
 from shopflow.runtime.hands import Hands
-from shopflow.runtime.links import Links
+from shopflow.runtime.links import Keyring, Links
 from shopflow.runtime.pacing import Rate, WarmUp, outlets_of
 from shopflow.store.memory import MemoryStore
 from shopflow.store.records import DeliveryState, Pause
@@ -71,7 +71,7 @@ class Office:
         envelopes = Envelopes(
             ruleset=a_ruleset(),
             templates=Templates(),
-            links=Links(secret=b"test", base_url="https://shop.example"),
+            links=Links(keyring=Keyring(secrets=[b"test"]), base_url="https://shop.example"),
             mode=Mode.LIVE,
         )
         delivery = Delivery(

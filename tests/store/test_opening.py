@@ -28,6 +28,7 @@ STEPS = [
     "0007 What deliverers share: turns, what was heard of messages, sends by the hour, switches.",
     "0008 Sweeps: who was looked at for what starts for everybody.",
     "0009 Single persons: aliases, tombstones, suppressions by scope, a ledger only added to.",
+    "0010 The keys that seal links.",
 ]
 
 

@@ -189,14 +189,29 @@ def test_a_doubtful_retry_is_listed(make, queue, lease, store, now):
     assert [kept.message.id for kept in store.views.status().uncertain] == [message.id]
 
 
-def test_a_cancel_stops_what_is_queued_and_lets_go_what_is_leased(make, queue, lease, store):
-    queue(make.message(id="leased"), make.message(id="queued", channel="sms"))
+def test_a_cancel_stops_what_no_attempt_has_begun_of(make, queue, lease, store, now):
+    leased, begun = make.message(id="leased"), make.message(id="begun")
+    queue(leased, begun, make.message(id="queued", channel="sms"))
     lease()
-    cancels = [Cancel(message_id=key, reason="exited") for key in ("queued", "leased", "unknown")]
+    store.outbox.record(owner="one", begun=[Begun(begun.id, now)])
+    names = ("queued", "leased", "begun", "unknown")
     with store.transaction() as batch:
-        assert batch.cancel(cancels) == {"queued"}
-    assert states(store) == {"leased": "leased", "queued": "dropped"}
+        stopped = batch.cancel([Cancel(message_id=key, reason="exited") for key in names])
+        assert sorted(stopped) == ["leased", "queued"]
+        assert stopped["leased"].id == leased.id
+    assert states(store) == {"leased": "dropped", "queued": "dropped", "begun": "attempted"}
     assert lease(channel="sms") == []
+
+
+def test_whoever_leased_a_message_that_was_stopped_may_not_begin_it(make, queue, lease, store, now):
+    queue(message := make.message())
+    lease()
+    with store.transaction() as batch:
+        batch.cancel([Cancel(message_id=message.id, reason="no_consent")])
+    assert store.outbox.record(owner="one", begun=[Begun(message.id, now)]) == set()
+    back = Retry(message_id=message.id, at=now, reason="")
+    assert store.outbox.record(owner="one", retries=[back]) == set()
+    assert states(store) == {message.id: "dropped"}
 
 
 def test_a_returned_message_goes_again_when_its_step_wants_it(make, queue, lease, store, now):
@@ -219,7 +234,7 @@ def test_a_returned_message_can_be_cancelled(make, queue, lease, store, now):
     lease()
     store.outbox.record(owner="one", settled=[settled(message, Outcome.RETURNED, now)])
     with store.transaction() as batch:
-        assert batch.cancel([Cancel(message_id=message.id, reason="exited")]) == {message.id}
+        assert set(batch.cancel([Cancel(message_id=message.id, reason="exited")])) == {message.id}
 
 
 def test_what_a_dead_deliverer_held_is_taken_back(make, queue, lease, store, now):

@@ -60,7 +60,13 @@ def _purpose(setting: Setting, name: str, node: Node) -> Purpose:
         parent=node["parent"].text if "parent" in node else None,
         inherit="inherit" in node and node["inherit"].data is True,
         channels=channels,
+        title=_words(node, "title"),
+        text=_words(node, "text"),
     )
+
+
+def _words(node: Node, key: str) -> dict[str, str]:
+    return {locale: each.text for locale, each in node[key].pairs()} if key in node else {}
 
 
 def _channel_consent(source: Source, node: Node) -> ChannelConsent:

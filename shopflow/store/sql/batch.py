@@ -219,19 +219,26 @@ class SqlBatch:
                 )
             )
 
-    def cancel(self, cancels: Sequence[Cancel]) -> set[MessageId]:
+    def cancel(self, cancels: Sequence[Cancel]) -> dict[MessageId, Message]:
         """See `Batch`."""
         table = tables.messages
-        stopped = set()
+        stopped = {}
         for cancel in sorted(cancels, key=lambda cancel: cancel.message_id):
+            # One that is being leased is waited for: it is leased or not when this looks again.
             done = self._connection.execute(
                 update(table)
                 .where(table.c.id == cancel.message_id)
                 .where(table.c.state.in_([state.value for state in CANCELLABLE]))
-                .values(state=DeliveryState.DROPPED.value, reason=cancel.reason)
-            )
-            if done.rowcount:
-                stopped.add(cancel.message_id)
+                .values(
+                    state=DeliveryState.DROPPED.value,
+                    reason=cancel.reason,
+                    lease_owner="",
+                    lease_until=None,
+                )
+                .returning(table.c.message)
+            ).scalar()
+            if done is not None:
+                stopped[cancel.message_id] = rows.message_of(done)
         return stopped
 
     def change_codes(self, changes: Sequence[CodeChange], *, owner: str) -> list[Reserve]:

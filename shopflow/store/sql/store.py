@@ -16,6 +16,7 @@ from shopflow.store.sql import retention, rows, shapes
 from shopflow.store.sql.batch import SqlBatch
 from shopflow.store.sql.codes import SqlCodes
 from shopflow.store.sql.database import Database, again, sentences
+from shopflow.store.sql.keys import SqlKeys
 from shopflow.store.sql.outbox import SqlOutbox
 from shopflow.store.sql.people import SqlPeople
 from shopflow.store.sql.recommendations import SqlRecommendations
@@ -31,6 +32,7 @@ class SqlStore:
         self._database = database
         self.outbox = SqlOutbox(database)
         self.codes = SqlCodes(database)
+        self.keys = SqlKeys(database)
         self.views = SqlViews(database)
         self.recommendations = SqlRecommendations(database)
         self.traffic = SqlTraffic(database)

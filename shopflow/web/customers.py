@@ -1,0 +1,30 @@
+"""The pages that customers see, put together: what `run --http` and `serve` have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.routing import Route
+
+from shopflow.domain.ruleset import Ruleset
+from shopflow.lang.project import Project
+from shopflow.runtime.links import Links
+from shopflow.runtime.wishes import Wishes
+from shopflow.web import unsubscribe
+from shopflow.web.office import Office, Runs
+from shopflow.web.pages import Pages
+from shopflow.web.tokens import Desk
+
+
+def customer_pages(
+    project: Project,
+    ruleset: Ruleset,
+    links: Links,
+    *,
+    run: Runs,
+    wishes: Callable[[], Wishes],
+) -> list[Route]:
+    """The routes; `wishes` is called where `run` runs, and opens what it needs at first."""
+    pages = Pages(project)
+    desk = Desk(pages=pages, links=links, office=Office(run, wishes))
+    return [pages.route(), unsubscribe.route(desk, ruleset)]
