@@ -106,28 +106,23 @@ class Stage:
         #: What templates read as `shop`.
         self.shop = shop or {}
         self._ruleset = ruleset
-        self._rulebooks: dict[tuple[str, bool, frozenset[str]], Rulebook] = {}
+        self._rulebooks: dict[tuple[object, ...], Rulebook] = {}
 
     def rehearse(self, scenario: Scenario) -> Rehearsal:
         """What comes of the scenario."""
-        holdout = bool(scenario.mocks.get("holdout"))
-        rulebook = self._rulebook(scenario.workflow, holdout, scenario.exhausted)
-        return _Performance(self, rulebook, scenario).run()
+        return _Performance(self, self._rulebook(scenario), scenario).run()
 
-    def _rulebook(
-        self,
-        workflow_id: str,
-        holdout: bool,  # noqa: FBT001 - a key
-        exhausted: frozenset[str],
-    ) -> Rulebook:
-        key = (workflow_id, holdout, exhausted)
+    def _rulebook(self, scenario: Scenario) -> Rulebook:
+        holdout, own = bool(scenario.mocks.get("holdout")), sorted(scenario.values.items())
+        key = (scenario.workflow, holdout, scenario.exhausted, repr(own))
         if key not in self._rulebooks:
-            workflow = self._ruleset.workflows[workflow_id]
-            alone = replace(workflow, status=Status.LIVE, holdout=float(holdout))
+            workflow = self._ruleset.workflows[scenario.workflow]
+            values = {**workflow.values, **scenario.values}
+            alone = replace(workflow, status=Status.LIVE, holdout=float(holdout), values=values)
             if self.sightings is not None:
                 alone = watched(alone, self.sightings)
-            ruleset = replace(self._ruleset, workflows={workflow_id: alone})
-            self._rulebooks[key] = Rulebook(with_exhausted(ruleset, exhausted))
+            ruleset = replace(self._ruleset, workflows={scenario.workflow: alone})
+            self._rulebooks[key] = Rulebook(with_exhausted(ruleset, scenario.exhausted))
         return self._rulebooks[key]
 
 

@@ -26,7 +26,7 @@ from shopflow.problem import Location, Problem
 #: The name of a customer that is written into the test itself.
 UNNAMED = "customer"
 #: What a test may say that the world does.
-MOCKS = ("channels", "coupons", "products", "recommendations", "holdout")
+MOCKS = ("channels", "coupons", "products", "recommendations", "values", "holdout")
 
 Json = Mapping[str, Any]
 
@@ -84,6 +84,8 @@ class Scenario:
     channel_mocks: Mapping[str, ChannelMock] = field(default_factory=dict)
     #: Coupons that have no code left.
     exhausted: frozenset[str] = frozenset()
+    #: Values of the workflow that are others than it ships.
+    values: Json = field(default_factory=dict)
     #: How far the clock runs; None: until nothing is left to do.
     until: datetime | None = None
     expect: Json
@@ -188,6 +190,10 @@ class _Reader:
             exhausted=frozenset(
                 self._exhausted(coupon, told) for coupon, told in mocks.get("coupons", {}).items()
             ),
+            values={
+                name: self._value(whole["workflow"], name, told)
+                for name, told in mocks.get("values", {}).items()
+            },
             until=None if until is None else start + length_of(until),
             expect={**test["expect"], **row.get("expect", {})},
         )
@@ -217,6 +223,15 @@ class _Reader:
         """The one thing that may be said of a coupon: `exhausted`."""
         _known("state of a coupon", str(told), ("exhausted",))
         return _known("coupon", coupon, self._ruleset.coupons)
+
+    def _value(self, workflow: str, name: str, told: Any) -> object:
+        """Another value of the same kind."""
+        shipped = self._ruleset.workflows[workflow].values
+        own = shipped[_known("value", name, shipped)]
+        value = length_of(str(told)) if isinstance(own, timedelta) else told
+        if type(value) is not type(own):
+            raise _Missing(f"the value '{name}' cannot be {told!r}", f"it ships as {own!r}")
+        return value
 
     def _past_send(self, send: Json, start: datetime) -> PastSend:
         for key in send:

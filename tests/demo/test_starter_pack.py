@@ -54,7 +54,7 @@ class InBothLanguages:
         for parts in written.values():
             if channel == "email":
                 assert 1 <= len(parts["subject"]) <= 60
-            assert "http" in parts["html" if channel == "email" else "text"]
+            assert "http" in " ".join(parts.values())
         return written[locale]
 
 

@@ -15,14 +15,23 @@ import pytest
 import yaml
 from support.servers import tool
 
+from shopflow import sms
+from shopflow.rulebook import LoadedProject, load_project
+
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "rules"
 TEMPLATES = RULES / "templates"
 
 WORKFLOWS = sorted((RULES / "workflows").rglob("*.yaml"))
 MAILS = sorted(TEMPLATES.glob("*/*/email.*.mjml"))
-POSTS = sorted(TEMPLATES.glob("*/*/social.*.txt"))
-FRENCH = [path for path in MAILS if path.name == "email.fr.mjml"]
+#: How the templates of the channels end.
+ENDINGS = {"email": "mjml", "social": "txt", "sms": "txt", "webpush": "yaml", "onsite": "yaml"}
+TEXTS = sorted(TEMPLATES.glob("*/*/sms.*.txt"))
+#: Everything that is written for people.
+WRITTEN = sorted(
+    path for name, end in ENDINGS.items() for path in TEMPLATES.glob(f"*/*/{name}.*.{end}")
+)
+FRENCH = [path for path in WRITTEN if ".fr." in path.name and not path.name.startswith("social")]
 
 _NOT_PROSE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|<[^>]*>", re.DOTALL)
 
@@ -30,6 +39,11 @@ _NOT_PROSE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|<[^>]*>", re.DOTALL)
 @cache
 def loaded(path: Path) -> dict:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+@cache
+def shipped() -> LoadedProject:
+    return load_project(ROOT, env={}).require()
 
 
 def parts(path: Path) -> tuple[dict, str]:
@@ -58,10 +72,24 @@ def sent_by(path: Path) -> Iterator[tuple[dict, str]]:
         yield step, step.get("purpose", workflow["purpose"])
 
 
-def text_of(step: dict, locale: str) -> Path:
-    """The file that says what the send says."""
-    name = {"email": f"email.{locale}.mjml", "social": f"social.{locale}.txt"}[step["send"]]
-    return TEMPLATES / step["template"] / name
+def channels_of(step: dict) -> list[str]:
+    send = step["send"]
+    return [send] if isinstance(send, str) else next(iter(send.values()))
+
+
+def texts_of(step: dict, locale: str) -> list[Path]:
+    """The files that say what the send says, one for each channel."""
+    folder = TEMPLATES / step["template"]
+    return [folder / f"{name}.{locale}.{ENDINGS[name]}" for name in channels_of(step)]
+
+
+def prose_of(path: Path) -> str:
+    """What the template says, and what goes around it."""
+    front, body = parts(path)
+    if path.suffix == ".yaml":
+        body = "\n".join(yaml.safe_load(body).values())
+    around = [front[key] for key in ("subject", "preheader") if key in front]
+    return "\n".join([*around, body])
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=short)
@@ -76,29 +104,32 @@ def test_a_workflow_has_a_test_beside_it(path):
 def test_every_message_of_a_workflow_is_there_in_french_and_english(path):
     for step, _ in sent_by(path):
         for locale in ("fr", "en"):
-            assert text_of(step, locale) in MAILS + POSTS
+            assert set(texts_of(step, locale)) <= set(WRITTEN)
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=short)
 def test_a_message_gets_just_the_values_and_the_purpose_that_it_declares(path):
     for step, purpose in sent_by(path):
         for locale in ("fr", "en"):
-            front, _ = parts(text_of(step, locale))
-            assert set(step["with"]) == set(front["variables"]), step["id"]
-            assert purpose in front["purposes"], step["id"]
+            fronts = [parts(path)[0] for path in texts_of(step, locale)]
+            wanted = {name for front in fronts for name in front["variables"]}
+            assert set(step["with"]) == wanted, step["id"]
+            assert all(purpose in front["purposes"] for front in fronts), step["id"]
 
 
 @pytest.mark.parametrize("path", FRENCH, ids=short)
 def test_both_languages_take_the_same_values_for_the_same_purposes(path):
     french, _ = parts(path)
-    english, _ = parts(path.with_name("email.en.mjml"))
+    english, _ = parts(path.with_name(path.name.replace(".fr.", ".en.")))
     for key in ("variables", "purposes"):
         assert french[key] == english[key]
 
 
 def test_no_template_lies_about_unused():
-    used = {step["template"] for path in WORKFLOWS for step, _ in sent_by(path)}
-    assert used == {str(path.parent.relative_to(TEMPLATES)) for path in MAILS + POSTS}
+    sent = [step for path in WORKFLOWS for step, _ in sent_by(path)]
+    assert {text for step in sent for one in ("fr", "en") for text in texts_of(step, one)} == {
+        *WRITTEN
+    }
 
 
 @pytest.mark.parametrize("path", MAILS, ids=short)
@@ -119,8 +150,7 @@ def test_service_and_review_mails_carry_no_offer(path):
 
 @pytest.mark.parametrize("path", FRENCH, ids=short)
 def test_french_punctuation_keeps_to_its_word(path):
-    front, body = parts(path)
-    prose = _NOT_PROSE.sub("x", "\n".join([front["subject"], front["preheader"], body]))
+    prose = _NOT_PROSE.sub("x", prose_of(path))
     assert not re.findall(r"\S*[ \n][:;!?»]|«[ \n]\S*|\d [%€]", prose)
     assert "'" not in prose, "French prose takes U+2019 for an apostrophe"
 
@@ -134,10 +164,7 @@ def words(prose: str) -> set[str]:
 
 
 def french_words() -> list[str]:
-    prose = []
-    for path in FRENCH:
-        front, body = parts(path)
-        prose.append(_NOT_PROSE.sub(" ", "\n".join([front["subject"], front["preheader"], body])))
+    prose = (re.sub(r"https://\S+", " ", _NOT_PROSE.sub(" ", prose_of(path))) for path in FRENCH)
     return sorted(words("\n".join(prose)))
 
 
@@ -162,6 +189,30 @@ def test_french_words_are_those_that_the_dictionary_was_asked_about(golden):
 
 def test_french_is_spelt_as_the_dictionary_has_it():
     assert misspelt("\n".join(french_words())) == set()
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=short)
+def test_a_text_message_is_one_segment_with_the_longest_values_and_stop(path):
+    front, _ = parts(path)
+    project = shipped()
+    name, locale = str(path.parent.relative_to(TEMPLATES)), path.name.split(".")[1]
+    text = project.templates.render(name, "sms", locale, front["longest"])["text"]
+    assert set(front["variables"]) <= set(front["longest"])
+    assert not sms.altered(text), "write around letters that telephones lack"
+    if not {"service"} & set(front["purposes"]):
+        text = sms.with_stop(text, locale, project.project.sender.sms_stop)
+    size = sms.size(sms.plain(text))
+    assert (size.segments, size.foreign) == (1, "")
+    assert text.startswith("Ma Boutique"), "it says who writes, whatever number it comes from"
+
+
+@pytest.mark.parametrize("path", sorted(TEMPLATES.glob("*/*/webpush.*.yaml")), ids=short)
+def test_a_notification_is_short_and_leads_somewhere(path):
+    _, body = parts(path)
+    notice = yaml.safe_load(body)
+    assert len(notice["title"]) <= 40
+    assert len(_NOT_PROSE.sub("x" * 10, notice["body"])) <= 120
+    assert notice["url"]
 
 
 def test_every_picture_has_words_for_who_cannot_see_it():

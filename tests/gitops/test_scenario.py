@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from support.small_project import FULL
+
+from shopflow.errors import RulesInvalid
+from shopflow.gitops.scenario import read_scenarios
 
 EXPECT = {"sends": []}
 
@@ -36,3 +40,45 @@ EXPECT = {"sends": []}
 )
 def test_what_cannot_be_done_is_said(refused, test, message):
     assert refused({"expect": EXPECT, **test}) == [message]
+
+
+VALUED = {
+    "values": {"first_wait": "1h", "least": 20},
+    "steps": [
+        {"id": "settle", "wait": "values.first_wait"},
+        {
+            "id": "reminder",
+            "send": "email",
+            "template": "cart/reminder",
+            "with": {"total": "trigger.total"},
+            "only_if": "trigger.total >= values.least",
+        },
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("values", "expect"),
+    [
+        ({}, {"sends": [{"at": "1h", "step": "reminder"}]}),
+        ({"first_wait": "2h"}, {"sends": [{"at": "2h", "step": "reminder"}]}),
+        ({"least": 1000}, {"sends": [], "drops": [{"step": "reminder", "reason": "guard"}]}),
+    ],
+)
+def test_a_test_may_try_another_value(judged, values, expect):
+    test = {"events": [FULL], "mocks": {"values": values}, "expect": expect}
+    (result,) = judged(test, workflow=VALUED)
+    assert list(result.problems) == []
+
+
+def test_a_value_that_a_test_tries_is_one_of_the_workflow(refused):
+    test = {"mocks": {"values": {"first_wait": "2h"}}, "expect": EXPECT}
+    assert refused(test) == ["no value named 'first_wait'"]
+
+
+def test_and_of_its_kind(project):
+    tests = [{"name": "x", "mocks": {"values": {"least": "20"}}, "expect": EXPECT}]
+    loaded = project(VALUED, tests)
+    with pytest.raises(RulesInvalid) as caught:
+        read_scenarios(loaded.tests, loaded.ruleset)
+    assert [one.message for one in caught.value.problems] == ["the value 'least' cannot be '20'"]

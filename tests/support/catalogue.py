@@ -189,7 +189,10 @@ def _evidence_of_rows(loaded, workflow_id, groups, folder):
 
 def _live(loaded, workflow_id, world, lives, path, found):
     workflow = loaded.ruleset.workflows[workflow_id]
-    alone = replace(workflow, status=Status.LIVE, holdout=float(bool(world.get("holdout"))))
+    # Those who live in one world have the same values.
+    values = {**workflow.values, **lives[0].scenario.values}
+    holdout = float(bool(world.get("holdout")))
+    alone = replace(workflow, status=Status.LIVE, holdout=holdout, values=values)
     ruleset = replace(loaded.ruleset, workflows={workflow_id: alone})
     settings = {
         "database": f"sqlite:///{path.with_suffix('.db')}",
