@@ -46,6 +46,13 @@ class EvaluationError(ShopflowError):
     """Raised when a compiled condition fails on the values it is given."""
 
 
+class DecideAgain(ShopflowError):  # noqa: N818 - the name is the claim
+    """Raised when a decision asks for a fact that was not at hand; nothing was decided.
+
+    It is no fault of the input: once the fact is there, the same input is decided.
+    """
+
+
 class TemplateError(ShopflowError):
     """Raised when a template cannot be rendered with the values it is given."""
 

@@ -26,6 +26,8 @@ from shopflow.domain.codec_parts import (
     plain,
     sent_from_json,
     sent_to_json,
+    trial_watch_from_json,
+    trial_watch_to_json,
 )
 from shopflow.domain.customer import (
     EMPTY,
@@ -231,6 +233,12 @@ _PARTS: Mapping[str, _Part] = {
         "d",
         lambda kept: tuple([drawn_from_json(drawn) for drawn in kept]),
         lambda codes: [drawn_to_json(drawn) for drawn in codes],
+        (),
+    ),
+    "trials": _Part(
+        "y",
+        lambda kept: tuple([trial_watch_from_json(watch) for watch in kept]),
+        lambda trials: [trial_watch_to_json(watch) for watch in trials],
         (),
     ),
     "watermark": _Part("w", _time, _itself, None),

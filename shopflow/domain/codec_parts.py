@@ -22,6 +22,7 @@ from shopflow.domain.customer import (
 from shopflow.domain.message import Message
 from shopflow.domain.policy import MessageClass
 from shopflow.domain.product import IfSoldOut
+from shopflow.domain.trial import Result, TrialWatch
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -40,6 +41,7 @@ _awaited = maker(Awaited)
 _goal = maker(GoalWatch)
 _result = maker(StepResult)
 _drawn = maker(DrawnCode)
+_trial_watch = maker(TrialWatch)
 
 
 def full(json: Json) -> Json:
@@ -292,6 +294,37 @@ def drawn_from_json(json: list[Any]) -> DrawnCode:
         ends_at=_time(ends_at) if ends_at else None,
         issued=issued,
         used_at=_time(used_at) if used_at else None,
+    )
+
+
+def trial_watch_to_json(watch: TrialWatch) -> list[object]:
+    """The part in a trial, whole."""
+    return [
+        watch.trial,
+        watch.workflow,
+        watch.version,
+        watch.step,
+        watch.enrolment_id,
+        watch.branch,
+        watch.until,
+        list(watch.messages),
+        sorted(watch.seen),
+    ]
+
+
+def trial_watch_from_json(json: list[Any]) -> TrialWatch:
+    """The part in a trial of what `trial_watch_to_json` gave, once it went through JSON."""
+    trial, workflow, version, step, enrolment, branch, until, messages, seen = json
+    return _trial_watch(
+        trial=trial,
+        workflow=workflow,
+        version=version,
+        step=step,
+        enrolment_id=enrolment,
+        branch=branch,
+        until=_time(until),
+        messages=tuple(messages),
+        seen=frozenset(map(Result, seen)),
     )
 
 

@@ -20,6 +20,7 @@ from shopflow.domain.ids import (
 )
 from shopflow.domain.message import Message
 from shopflow.domain.policy import MessageClass
+from shopflow.domain.trial import TrialWatch
 
 EMPTY: Mapping[str, object] = MappingProxyType({})
 
@@ -232,6 +233,7 @@ class Customer:
     goals: tuple[GoalWatch, ...] = ()
     recent: tuple[RecentEvent, ...] = ()
     codes: tuple[DrawnCode, ...] = ()
+    trials: tuple[TrialWatch, ...] = ()
     #: Time of the newest event or timer decided; what comes from before it is late.
     watermark: datetime | None = None
     #: Up to when calendar triggers have been looked at.

@@ -10,7 +10,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from shopflow.domain.coupon import CodeInHand
-from shopflow.domain.ids import CustomerId, EnrolmentId, EventId
+from shopflow.domain.ids import CustomerId, EnrolmentId, EventId, TrialId
+from shopflow.domain.trial import Trial
 
 if TYPE_CHECKING:
     from shopflow.domain.customer import Customer
@@ -114,6 +115,8 @@ class Facts:
     occasions: tuple[Event, ...] = ()
     #: What started for everybody by then has been taken care of.
     swept_to: datetime | None = None
+    #: Trials that have begun, as far as they are known.
+    trials: Mapping[TrialId, Trial] = field(default_factory=dict)
     #: The clock follows the events: what is queued counts as accepted at its own instant.
     event_clock: bool = False
 

@@ -12,6 +12,7 @@ StepId = NewType("StepId", str)
 EnrolmentId = NewType("EnrolmentId", str)
 MessageId = NewType("MessageId", str)
 DrawId = NewType("DrawId", str)
+TrialId = NewType("TrialId", str)
 
 #: Hex digits of a derived id: 128 bits, so that two never meet.
 ID_DIGITS = 32
@@ -47,6 +48,11 @@ def message_id(enrolment: EnrolmentId, step: StepId, visit: int, channel: str) -
 def draw_id(enrolment: EnrolmentId, step: StepId, visit: int) -> DrawId:
     """The id of the code drawn for a step: every channel of the step shows the same code."""
     return DrawId(derive("draw", enrolment, step, visit))
+
+
+def trial_id(workflow: WorkflowId, digest: str, step: StepId, run: str) -> TrialId:
+    """The id of a trial: each version of a workflow, and each run of it, has trials of its own."""
+    return TrialId(derive("trial", workflow, digest, step, run))
 
 
 def fraction(salt: str, subject: str) -> float:

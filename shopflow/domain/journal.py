@@ -20,6 +20,7 @@ from shopflow.domain.ids import (
     WorkflowId,
 )
 from shopflow.domain.message import Message
+from shopflow.domain.trial import BeginTrial, CountResult
 
 
 class Reason(StrEnum):
@@ -79,6 +80,8 @@ class Kind(StrEnum):
     RESUMED = "resumed"
     #: Dead letters that a person gave up, of no customer.
     DISCARDED = "discarded"
+    #: The winner of a trial is known, of no customer.
+    DECIDED = "decided"
 
 
 class Refusal(StrEnum):
@@ -219,6 +222,8 @@ Effect = (
     | DeadLetter
     | CodeChange
     | OutOfCodes
+    | BeginTrial
+    | CountResult
 )
 
 

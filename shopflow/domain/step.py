@@ -14,6 +14,7 @@ from enum import StrEnum
 from shopflow.domain.expression import Expression
 from shopflow.domain.ids import StepId
 from shopflow.domain.product import IfSoldOut
+from shopflow.domain.trial import Result
 from shopflow.domain.trigger import EventPattern
 
 
@@ -149,8 +150,22 @@ class Choose(_Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRule:
+    """How the branches of a split compete: how long, and for what."""
+
+    #: From the beginning of the trial until its winner is known.
+    decide_after: Expression
+    by: Result
+    #: What one trial is about, such as the issue of a letter; None: the start of a schedule, or
+    #: the version of the workflow.
+    per: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Split(_Step):
     """Takes a branch by weight: the same customer always takes the same one.
+
+    Or tries the branches on a share of the customers; the others wait, and take the best of them.
 
     ```yaml
     - id: tone
@@ -160,8 +175,9 @@ class Split(_Step):
     ```
     """
 
-    #: Weights add up to 1.
+    #: Weights add up to 1, or in a trial to the share of those whom it is tried on.
     branches: tuple[Branch, ...]
+    trial: TrialRule | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ from shopflow.engine import (
     profile,
     segments,
     traits,
+    trials,
     triggers,
     walk,
 )
@@ -258,6 +259,7 @@ def _apply(turn: Turn, event: Event) -> None:
     consents_changed = consent.absorb(turn, event)
     consents_changed = preferences.absorb(turn, event, late=late) or consents_changed
     coupons.absorb(turn, event)
+    trials.absorb(turn, event)
     _fold(turn, event)
     entered, left = segments.changes(turn, now)
     goals.credit(turn, event)

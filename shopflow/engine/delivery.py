@@ -12,7 +12,7 @@ from shopflow.domain.journal import Cancel, Kind, Queue, Reason, Requeue, Stoppe
 from shopflow.domain.message import Message
 from shopflow.domain.step import Send
 from shopflow.domain.workflow import Workflow
-from shopflow.engine import caps, consent, coupons, exits, gates, profile, walk
+from shopflow.engine import caps, consent, coupons, exits, gates, profile, trials, walk
 from shopflow.engine.outgoing import AS_IF_SENT, keep_held, note_sent, take_slot
 from shopflow.engine.sending import send_by
 from shopflow.engine.turn import Turn
@@ -31,10 +31,12 @@ def report(turn: Turn, told: DeliveryReport) -> None:
     match told.outcome:
         case Outcome.ACCEPTED:
             _accept(turn, record, told.at)
+            trials.note_sent(turn, message.id, told.at)
             coupons.issue(turn, message.codes, told.at)
         case Outcome.UNCERTAIN:
             # It may have arrived, so it counts.
             _accept(turn, record, told.at)
+            trials.note_sent(turn, message.id, told.at)
             coupons.issue(turn, message.codes, told.at)
             _note(turn, message, Kind.DELIVERY, told.outcome, told.at)
         case Outcome.DROPPED:

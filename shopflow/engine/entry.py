@@ -13,7 +13,7 @@ from shopflow.domain.ids import EventId, StepId, enrolment_id
 from shopflow.domain.journal import EndReason, Kind, Refusal
 from shopflow.domain.step import Wait
 from shopflow.domain.workflow import Reentry, Since, Workflow
-from shopflow.engine import coupons, exits, gates
+from shopflow.engine import coupons, exits, gates, trials
 from shopflow.engine.ending import call_back
 from shopflow.engine.goals import forget_goal, watch_goal
 from shopflow.engine.names import Names, note_failure, plain
@@ -212,5 +212,7 @@ def forget(turn: Turn, at: datetime, *, unread: bool) -> None:
             )
     if unread or customer.has_read("codes"):
         coupons.forget_old(turn, at)
+    if (unread or customer.has_read("trials")) and turn.rulebook.has_trials:
+        trials.forget_old(turn, at)
     if (unread or customer.has_read("goals")) and any(w.until < at for w in customer.goals):
         customer.goals = tuple(watch for watch in customer.goals if watch.until >= at)

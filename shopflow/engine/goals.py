@@ -9,6 +9,7 @@ from shopflow.domain.event import Event
 from shopflow.domain.ids import StepId
 from shopflow.domain.journal import JournalEntry, Kind
 from shopflow.domain.workflow import Goal, Since, Workflow
+from shopflow.engine import trials
 from shopflow.engine.names import Names, customer_names, event_record, holds, note_failure, plain
 from shopflow.engine.turn import Turn
 from shopflow.errors import EvaluationError
@@ -84,6 +85,7 @@ def _reached(turn: Turn, workflow: Workflow, watch: GoalWatch, event: Event) -> 
 
 def _convert(turn: Turn, workflow: Workflow, watch: GoalWatch, event: Event) -> None:
     goal = workflow.goal
+    trials.note_goal(turn, watch.enrolment_id, event.occurred_at)
     value: object = None
     if goal is not None and goal.value is not None:
         try:

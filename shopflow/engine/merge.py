@@ -75,6 +75,7 @@ def take_in(turn: Turn, told: Merge) -> None:
     ours.sent = (*ours.sent, *theirs.sent)
     ours.goals = (*ours.goals, *theirs.goals)
     ours.codes = (*ours.codes, *theirs.codes)
+    ours.trials = (*ours.trials, *theirs.trials)
     ours.watermark = _later(ours.watermark, theirs.watermark)
     ours.calendar_at = _later(ours.calendar_at, theirs.calendar_at)
     _merge_marks(ours, theirs)

@@ -13,7 +13,7 @@ from shopflow.domain.journal import Kind, Queue, Reason
 from shopflow.domain.message import Message
 from shopflow.domain.product import Product, promoted, skus_in, substitutes
 from shopflow.domain.workflow import Workflow
-from shopflow.engine import caps, coupons, gates
+from shopflow.engine import caps, coupons, gates, trials
 from shopflow.engine.goals import watch_goal
 from shopflow.engine.names import plain
 from shopflow.engine.turn import Turn
@@ -71,6 +71,7 @@ def note_sent(
 
 def take_slot(turn: Turn, message: Message) -> None:
     """Remember the send: reserved, or accepted at once where the clock follows the events."""
+    trials.note_queued(turn, message)
     done = turn.facts.event_clock
     counted = caps.counts_for_caps(turn, message.message_class)
     if done and not counted:

@@ -96,6 +96,12 @@ class Rulebook:
         #: The digests of the workflows that do.
         self.awaiting: frozenset[str] = frozenset()
         self._find_awaited()
+        #: Some split is tried on a few before the others come to it.
+        self.has_trials = any(
+            isinstance(step, Split) and step.trial is not None
+            for workflow in self._by_digest.values()
+            for step in workflow.steps.values()
+        )
         self.upcoming = Upcoming()
         #: The facts by which, and the instants between which, nothing starts for everybody.
         self.quiet_span: tuple[Facts | None, datetime, datetime] = (None, _NEVER, _NEVER)

@@ -25,9 +25,10 @@ from shopflow.domain.customer import (
     SuppressionScope,
 )
 from shopflow.domain.event import Event, Facts
-from shopflow.domain.ids import CustomerId, EnrolmentId, StepId, WorkflowId
+from shopflow.domain.ids import CustomerId, EnrolmentId, StepId, TrialId, WorkflowId
 from shopflow.domain.journal import Decision, Effect, JournalEntry, Kind
 from shopflow.domain.stored import with_parts
+from shopflow.domain.trial import Trial, TrialWatch
 from shopflow.domain.workflow import Workflow
 from shopflow.engine.rulebook import Rulebook
 
@@ -59,6 +60,7 @@ class Draft:
     goals: tuple[GoalWatch, ...]
     recent: tuple[RecentEvent, ...]
     codes: tuple[DrawnCode, ...]
+    trials: tuple[TrialWatch, ...]
     watermark: datetime | None
     calendar_at: datetime | None
     alias_of: CustomerId | None
@@ -141,6 +143,7 @@ class Turn:
         "plan",
         "quiet_until",
         "rulebook",
+        "trials",
     )
 
     def __init__(
@@ -154,6 +157,8 @@ class Turn:
         self.pending: deque[Event] = deque()
         #: (pool, code) drawn so far, even if given back: the facts still show them.
         self.drawn: set[tuple[str, str]] = set()
+        #: Trials that begin in this decision: the facts do not show them yet.
+        self.trials: dict[TrialId, Trial] = {}
         #: Nothing was known of the customer before.
         self.is_new = customer.watermark is None and not customer.begun
         #: How many emits led to what is being decided.

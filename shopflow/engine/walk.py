@@ -25,7 +25,7 @@ from shopflow.domain.step import (
 )
 from shopflow.domain.step import End as EndStep
 from shopflow.domain.workflow import OnChange, Workflow
-from shopflow.engine import changes, coupons, news, waits
+from shopflow.engine import changes, coupons, news, trials, waits
 from shopflow.engine.ending import end
 from shopflow.engine.moves import End, Go, Move, Stay
 from shopflow.engine.names import Names, enrolment_names, holds, note_failure, seen
@@ -216,7 +216,7 @@ def _do(turn: Turn, workflow: Workflow, enrolment: Enrolment, step: Step, names:
         case Choose():
             return _choose(turn, workflow, enrolment, step, names)
         case Split():
-            return _split(turn, workflow, step)
+            return _split(turn, workflow, enrolment, step, names)
         case Repeat():
             return _come_round(turn, workflow, enrolment, step, names)
         case DrawCode():
@@ -267,7 +267,9 @@ def _choose(
     return Go(step.otherwise, outcome="else", values=values)
 
 
-def _split(turn: Turn, workflow: Workflow, step: Split) -> Move:
+def _split(turn: Turn, workflow: Workflow, enrolment: Enrolment, step: Split, names: Names) -> Move:
+    if step.trial is not None:
+        return trials.take_part(turn, workflow, enrolment, step, step.trial, names)
     place = fraction(f"{workflow.id}/{step.id}", turn.customer.id)
     for branch in step.branches:
         place -= branch.weight
@@ -330,6 +332,8 @@ def _failing(step: Step) -> Expression | None:
             return step.timeout
         case Repeat():
             return step.every
+        case Split():
+            return (step.trial.per or step.trial.decide_after) if step.trial else None
         case Emit():
             return step.to or next(iter(step.data.values()), None)
         case SetValues():

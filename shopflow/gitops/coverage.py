@@ -13,7 +13,7 @@ from shopflow.domain.workflow import Workflow
 from shopflow.gitops.sightings import DRAWN, ELSE, MATCHED, TIMEOUT, Key, Sightings, outcome
 from shopflow.lang.cel import Program
 from shopflow.lang.cel.parts import Anatomy, is_condition
-from shopflow.lang.compiler.shape import every_step
+from shopflow.lang.compiler.shape import every_step, split_branches
 from shopflow.lang.document import Document
 from shopflow.lang.tree import Node
 from shopflow.problem import Location, Problem, Severity
@@ -189,7 +189,7 @@ class _Finder:
             case Choose():
                 yield from self._choose(node, step)
             case Split():
-                for item in node["split"].items:
+                for item in split_branches(node["split"]):
                     yield self._branch(step, item["name"].text, item["name"])
             case WaitFor():
                 yield self._branch(step, MATCHED, node["wait_for"], "the event never came")

@@ -135,7 +135,7 @@ class _Performance:
         self._scenario = scenario
         self._workflow: Workflow = rulebook.ruleset.workflows[scenario.workflow]
         self._facts = Facts(products=scenario.mocks.get("products", {}), event_clock=True)
-        self._shop = VirtualShop(rulebook, self._facts, self._take)
+        self._shop = VirtualShop(rulebook, self._facts, self._take, scenario.results)
         self._result = Rehearsal(scenario=scenario)
         self._failures: Counter[str] = Counter()
         self._variants: dict[str, str] = {}
@@ -323,7 +323,7 @@ class _Performance:
                 step = self._workflow.steps.get(entry.step) if entry.step else None
                 if self._stage.sightings is not None:
                     self._stage.sightings.take(entry, step)
-                if isinstance(step, Split) and entry.enrolment_id:
+                if isinstance(step, Split) and entry.enrolment_id and entry.reason:
                     self._variants[entry.enrolment_id] = entry.reason
             case Kind.ERROR:
                 told = entry.values

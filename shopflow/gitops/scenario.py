@@ -13,9 +13,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from shopflow.domain.ids import StepId
 from shopflow.domain.recommendation import Strategy
 from shopflow.domain.ruleset import Ruleset
+from shopflow.domain.step import Split
+from shopflow.domain.trial import Counts, Result
 from shopflow.errors import FailureReason, RulesInvalid
+from shopflow.gitops.trials import Results
 from shopflow.lang.calendars import zone as zone_of
 from shopflow.lang.document import Document
 from shopflow.lang.lengths import parse_length
@@ -26,7 +30,7 @@ from shopflow.problem import Location, Problem
 #: The name of a customer that is written into the test itself.
 UNNAMED = "customer"
 #: What a test may say that the world does.
-MOCKS = ("channels", "coupons", "products", "recommendations", "values", "holdout")
+MOCKS = ("channels", "coupons", "products", "recommendations", "results", "values", "holdout")
 
 Json = Mapping[str, Any]
 
@@ -86,6 +90,8 @@ class Scenario:
     exhausted: frozenset[str] = frozenset()
     #: Values of the workflow that are others than it ships.
     values: Json = field(default_factory=dict)
+    #: Split -> what is counted of its branches from the beginning.
+    results: Results = field(default_factory=dict)
     #: How far the clock runs; None: until nothing is left to do.
     until: datetime | None = None
     expect: Json
@@ -194,6 +200,7 @@ class _Reader:
                 name: self._value(whole["workflow"], name, told)
                 for name, told in mocks.get("values", {}).items()
             },
+            results=self._results(whole["workflow"], mocks.get("results", {})),
             until=None if until is None else start + length_of(until),
             expect={**test["expect"], **row.get("expect", {})},
         )
@@ -232,6 +239,23 @@ class _Reader:
         if type(value) is not type(own):
             raise _Missing(f"the value '{name}' cannot be {told!r}", f"it ships as {own!r}")
         return value
+
+    def _results(self, workflow: str, told: Json) -> Results:
+        """`{subject: {short: {sent: 100, clicked: 7}}}`."""
+        steps = self._ruleset.workflows[workflow].steps.values()
+        tried = {step.id: step for step in steps if isinstance(step, Split) and step.trial}
+        results: dict[str, Counts] = {}
+        for name, branches in told.items():
+            step = tried[StepId(_known("split with a test", name, tried))]
+            known = [branch.name for branch in step.branches]
+            results[name] = {
+                _known("branch", branch, known): {
+                    Result(_known("result", word, list(Result))): number
+                    for word, number in counted.items()
+                }
+                for branch, counted in branches.items()
+            }
+        return results
 
     def _past_send(self, send: Json, start: datetime) -> PastSend:
         for key in send:

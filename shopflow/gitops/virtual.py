@@ -20,7 +20,9 @@ from shopflow.engine import Rulebook, decide
 from shopflow.engine.calendar import next_sweep
 from shopflow.engine.news import JUST_BEFORE, keys_of
 from shopflow.engine.subjects import rows_of
+from shopflow.engine.trials import WinnerWanted
 from shopflow.gitops.pools import EndlessPools
+from shopflow.gitops.trials import Results, VirtualTrials
 from shopflow.gitops.waiting import Waiting
 
 #: Inputs that one input may lead to, all customers together; more is a loop of rules.
@@ -34,10 +36,17 @@ Listener = Callable[[Effect], None]
 class VirtualShop:
     """Every customer that an input was about, as the inputs so far have left them."""
 
-    def __init__(self, rulebook: Rulebook, facts: Facts, listener: Listener) -> None:
+    def __init__(
+        self,
+        rulebook: Rulebook,
+        facts: Facts,
+        listener: Listener,
+        results: Results | None = None,
+    ) -> None:
         self.rulebook = rulebook
         self.customers: dict[CustomerId, Customer] = {}
-        self._facts = facts
+        self._trials = VirtualTrials(results or {})
+        self._facts = replace(facts, trials=self._trials.known)
         self._listener = listener
         self._pools = EndlessPools(rulebook.ruleset)
         self._waiting = Waiting()
@@ -89,6 +98,19 @@ class VirtualShop:
         Raises:
             RuntimeError: The rules run in a circle; nothing has changed.
         """
+        timers_only = isinstance(given, Tick) and given.timers_only
+        while True:
+            try:
+                self._give(customer_id, given)
+            except WinnerWanted as e:
+                # Everything up to its end counts, and nothing of this input did yet.
+                self._trials.begin(e.trial)
+                self.tick(e.trial.decide_at - JUST_BEFORE, timers_only=timers_only)
+                self._trials.settle(e.trial)
+            else:
+                return
+
+    def _give(self, customer_id: CustomerId, given: Input) -> None:
         if self._swept is None:
             at = time_of(given) - JUST_BEFORE
             self._began = min(at, self._began or at)
@@ -116,6 +138,7 @@ class VirtualShop:
             self._waiting.change(self.customers.get(one.id), one)
         self.customers.update(changed)
         for effect in effects:
+            self._trials.take(effect)
             self._listener(effect)
 
     def tick(self, until: datetime, *, timers_only: bool = False) -> None:

@@ -39,6 +39,11 @@ def written(length: timedelta) -> str:
     return text or "0s"
 
 
+def parse_share(text: str) -> float:
+    """The share, from 0 to 1, of a text such as `5%`."""
+    return float(text.rstrip("%")) / 100
+
+
 def parse_time_of_day(text: str) -> time:
     """The time of day of a text such as 09:00; raises ValueError."""
     return time.fromisoformat(text)

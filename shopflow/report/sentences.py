@@ -77,7 +77,7 @@ def sentence(entry: JournalEntry) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
         case Kind.EXITED:
             return _ended(entry)
         case Kind.STEP:
-            return f"step {entry.step}: {entry.reason or 'done'}"
+            return f"step {entry.step}: {_way(entry)}"
         case Kind.QUEUED:
             return f"step {entry.step}: queued for {entry.channel}"
         case Kind.HELD:
@@ -95,6 +95,8 @@ def sentence(entry: JournalEntry) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
             return f"failed and did not match: {entry.values.get('error', entry.reason)}"
         case Kind.DISCARDED:
             return f"{entry.values.get('count', 0)} dead letters were dropped: {entry.reason}"
+        case Kind.DECIDED:
+            return f"step {entry.step}: {entry.reason} has won by {entry.values.get('by', '')}"
         case Kind.PAUSED | Kind.RESUMED:
             scope, why = entry.values.get("scope", ""), entry.values.get("reason", "")
             return f"{scope} was {entry.kind} by a {entry.reason}" + (f": {why}" if why else "")
@@ -118,6 +120,18 @@ def masked(address: str) -> str:
     if at:
         return f"{local[:1]}***@{domain}"
     return f"{address[:3]}***{address[-2:]}" if len(address) > len("+33612") else "***"
+
+
+def _way(entry: JournalEntry) -> str:
+    match entry.values.get("trial"):
+        case "test":
+            return f"{entry.reason}, one of those whom it is tried on"
+        case "winner":
+            return f"{entry.reason}, which has won"
+        case "waits":
+            return f"waits for the branch that wins{_until(entry)}"
+        case _:
+            return entry.reason or "done"
 
 
 def _ended(entry: JournalEntry) -> str:

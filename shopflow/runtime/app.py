@@ -24,6 +24,7 @@ from shopflow.lang.calendars import zone
 from shopflow.lang.project import Project
 from shopflow.rulebook import LoadedProject, compile_workflow, load_project
 from shopflow.runtime import upkeep
+from shopflow.runtime.advance import Replay
 from shopflow.runtime.carrier import Carrier, Delivery
 from shopflow.runtime.codes import CodesAhead
 from shopflow.runtime.deliver import Deliverer
@@ -44,6 +45,7 @@ from shopflow.runtime.shelves import StoreShelves
 from shopflow.runtime.stops import Stops
 from shopflow.runtime.sweep import Sweeps
 from shopflow.runtime.timers import Timers
+from shopflow.runtime.trials import Trials
 from shopflow.runtime.wishes import Wishes
 from shopflow.runtime.workset import Rules
 from shopflow.store.keys import StoredKey
@@ -96,7 +98,10 @@ class App:
             products=products,
             occasions=Occasions(self.store, rulebook),
             hashes=self.hashes,
+            trials=Trials(self.store) if rulebook.has_trials else None,
         )
+        if rules.trials is not None and self.event_clock:
+            rules.trials.advance = Replay(self.store, rules)
         return Parts(
             store=self.store,
             rulebook=rulebook,

@@ -18,6 +18,7 @@ from uuid import uuid4
 from shopflow.domain.coupon import CodeInHand, CodeState, OutOfCodes, Reserve, Settle, is_made
 from shopflow.domain.event import Facts
 from shopflow.domain.journal import Cancel, CodeChange
+from shopflow.errors import DecideAgain
 from shopflow.store.codes import Codes
 from shopflow.store.protocol import Batch
 
@@ -35,7 +36,7 @@ DRY = timedelta(seconds=30)
 ATTEMPTS = 100
 
 
-class TooFewCodesError(Exception):
+class TooFewCodesError(DecideAgain):
     """The batch cannot be kept as it was decided; taken back, it has a better chance.
 
     Codes are taken only then: on SQLite an open batch lets nobody else write.

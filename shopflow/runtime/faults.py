@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import TypeVar
 
-from shopflow.errors import StoreError, Unstorable
+from shopflow.errors import DecideAgain, StoreError, Unstorable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -51,7 +51,12 @@ class Complaints:
 
 
 def raise_unless_fault_of_item(error: Exception) -> None:
-    """A store that fails is nobody's fault in the batch; a value that it cannot keep is."""
+    """A store that fails, or a fact not at hand, is nobody's fault in the batch.
+
+    A value that the store cannot keep is.
+    """
+    if isinstance(error, DecideAgain):
+        raise error
     if isinstance(error, StoreError) and not isinstance(error, Unstorable):
         raise error
 

@@ -118,6 +118,7 @@ class Processor:
             lambda some: served(
                 self._rules,
                 lambda: self._transact(stream, some, waiting if some[0] is reads[0] else [], now),
+                stream,
             ),
             lambda one, error: self._set_aside(stream, one, error, now),
         )
@@ -143,7 +144,11 @@ class Processor:
         last = next(pages, [])
         for page in pages:
             told = addressed(event, last)
-            if not served(self._rules, lambda: self._tell_page(stream, read, told, now)):  # noqa: B023 - called at once
+            if not served(
+                self._rules,
+                lambda: self._tell_page(stream, read, told, now),  # noqa: B023 - called at once
+                stream,
+            ):
                 return []
             last = page
         return last
@@ -175,7 +180,7 @@ class Processor:
         heard, limit = 0, PAGE
         while True:
             try:
-                count = served(self._rules, lambda: self._hear(limit, now, stream))  # noqa: B023 - called at once
+                count = served(self._rules, lambda: self._hear(limit, now, stream), stream)  # noqa: B023 - called at once
             except Exception as e:  # noqa: BLE001 - the job boundary: one input may be at fault
                 raise_unless_fault_of_item(e)
                 if limit == 1:

@@ -131,7 +131,7 @@ class Sweeps:
             sweep = Sweep(partition=partition, at=at)
             while not sweep.done:
                 sweep, told = self._looked(sweep, self._store, clock)
-                served(self._rules, lambda: self._decide(told, at, stream, clock))  # noqa: B023 - called at once
+                served(self._rules, lambda: self._decide(told, at, stream, clock), stream)  # noqa: B023 - called at once
                 yield len(told)
             with fenced(self._store, stream) as batch:
                 self._note(batch, partition, at)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from shopflow.domain.customer import Customer
 from shopflow.domain.event import Tick
@@ -51,20 +52,21 @@ class Timers:
         halved(page, self._ticking(at, stream, clock), self._postponing(at))
         return bool(page)
 
-    def drain(self, stream: Stream = ALONE) -> Iterator[int]:
-        """Fires every timer that is left, each at its own time; nothing starts by calendar.
+    def drain(self, stream: Stream = ALONE, until: datetime = NEVER) -> Iterator[int]:
+        """Fires every timer that is left by then, each at its own time; nothing starts by calendar.
 
         Only for streams whose events are the clock. Yields page by page how many timers fired,
         never 0.
         """
 
         def fire(page: Sequence[CustomerId]) -> list[int]:
-            return served(self._rules, lambda: self._drain(page, stream))
+            work = partial(self._drain, page, stream, until)
+            return served(self._rules, work, stream, timers_only=True)
 
         more = True
         while more:
             more = False
-            waiting = self._due(NEVER, 2**31, stream.partition)
+            waiting = self._due(until, 2**31, stream.partition)
             for start in range(0, len(waiting), PAGE):
                 page = waiting[start : start + PAGE]
                 if fired := sum(halved(page, fire, self._postponing(NEVER - 2 * POSTPONED))):
@@ -78,7 +80,7 @@ class Timers:
     def _ticking(
         self, at: datetime, stream: Stream = ALONE, clock: datetime | None = None
     ) -> Callable[[Sequence[CustomerId]], list[int]]:
-        return lambda ids: served(self._rules, lambda: self._tick(ids, at, stream, clock))
+        return lambda ids: served(self._rules, lambda: self._tick(ids, at, stream, clock), stream)
 
     def _tick(
         self,
@@ -98,7 +100,7 @@ class Timers:
             work.write()
         return [1] * len(due)
 
-    def _drain(self, page: Sequence[CustomerId], stream: Stream) -> list[int]:
+    def _drain(self, page: Sequence[CustomerId], stream: Stream, until: datetime) -> list[int]:
         fired = []
         with fenced(self._store, stream) as batch:
             # Each timer is its own clock, so that it does not matter what this one says.
@@ -106,7 +108,7 @@ class Timers:
             work.load(page)
             for customer_id in page:
                 fired.append(0)
-                while (timer := _next_timer(work.customer(customer_id))) is not None:
+                while (timer := _next_timer(work.customer(customer_id))) and timer <= until:
                     fired[-1] += 1
                     work.decide(customer_id, Tick(at=timer, timers_only=True))
                     if _next_timer(work.customer(customer_id)) == timer:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from shopflow.domain.coupon import OutOfCodes, Redeem, Reserve, Settle
 from shopflow.domain.customer import Customer
@@ -35,6 +35,7 @@ from shopflow.domain.journal import (
     Tell,
 )
 from shopflow.domain.message import Message
+from shopflow.domain.trial import BeginTrial, CountResult, Trial
 from shopflow.engine import Rulebook, decide
 from shopflow.engine.profile import BOUNCED, COMPLAINED
 from shopflow.engine.subjects import rows_of
@@ -46,8 +47,12 @@ from shopflow.runtime.occasions import Occasions
 from shopflow.runtime.products import ProductFacts
 from shopflow.runtime.secrets import Secrets
 from shopflow.runtime.stops import lifts_of, stops_of
+from shopflow.runtime.trials import Results, Trials
 from shopflow.store.protocol import Batch
 from shopflow.store.records import Fate, Heard, Wait
+
+if TYPE_CHECKING:
+    from shopflow.runtime.stream import Stream
 
 Result = TypeVar("Result")
 
@@ -71,6 +76,8 @@ class Rules:
     occasions: Occasions | None = None
     #: None: addresses are suppressed for their customer alone.
     hashes: Hashes | None = None
+    #: None: no split is tried.
+    trials: Trials | None = None
 
     def of_partition(self, partition: int | None) -> Rules:
         """The rules with what is known in the partition; None stands for all of them."""
@@ -109,7 +116,12 @@ class Workset:
         self._dead: list[DeadLetter] = []
         self._stops: list[Suppress | Lift] = []
         self._heard: list[Heard] = []
-        self._draws = Draws(rules.codes, rules.facts)
+        facts = rules.facts
+        if rules.trials is not None:
+            # Its own, since what begins here has not begun until it is kept.
+            facts = replace(facts, trials=dict(rules.trials.known))
+        self._draws = Draws(rules.codes, facts)
+        self._results = Results()
         #: The customers as they were kept, of those that have changed.
         self._before: dict[CustomerId, Customer] = {}
 
@@ -164,7 +176,7 @@ class Workset:
         """Everything decided is in the batch; returns how many messages were queued.
 
         Raises:
-            TooFewCodesError: A code is somebody else's; the batch has to be decided again.
+            DecideAgain: A code is somebody else's, or a trial had begun before.
         """
         batch = self._batch
         # First what leaves: what is stopped in time is told its customer, who is yet to be saved.
@@ -178,6 +190,7 @@ class Workset:
         if self._heard:
             batch.note_heard(self._heard)
         self._draws.write(batch)
+        self._results.write(batch)
         for letter in self._dead:
             event = self._rules.secrets.blanked(letter.event)
             batch.dead_letter(letter.reason, at=self._clock, event=event, raw=as_sent(event))
@@ -219,6 +232,17 @@ class Workset:
                 self._dead.append(effect)
             case Reserve() | Settle() | Redeem() | OutOfCodes():
                 self._draws.take(effect)
+            case BeginTrial(trial=trial):
+                self._begin(trial)
+            case CountResult():
+                self._results.count(effect)
+
+    def _begin(self, trial: Trial) -> None:
+        """The next customers of this batch come to a trial that has begun."""
+        self._results.begin(trial)
+        known = self._draws.facts.trials
+        if isinstance(known, dict):
+            known[trial.id] = trial
 
     def _is_ours(self, customer_id: CustomerId) -> bool:
         return self._ours is None or self._ours(customer_id)
@@ -276,11 +300,25 @@ class Workset:
                 self.decide(message.customer_id, report)
 
 
-def served(rules: Rules, work: Callable[[], Result]) -> Result:
-    """What the batch gives, with products as they are; where it needs codes, once it has them."""
+def served(
+    rules: Rules, work: Callable[[], Result], stream: Stream, *, timers_only: bool = False
+) -> Result:
+    """What the batch gives, with products as they are; once it has the codes that it needs.
+
+    And knows of its trials; in a replay, `timers_only` tells that only timers are left to fire.
+    """
     if rules.products is not None:
         rules.products.refresh()
-    return work() if rules.codes is None else rules.codes.serve(work)
+    codes, trials = rules.codes, rules.trials
+
+    def with_codes() -> Result:
+        return work() if codes is None else codes.serve(work)
+
+    return (
+        with_codes()
+        if trials is None
+        else trials.serve(with_codes, stream, timers_only=timers_only)
+    )
 
 
 def heard_of(event: Event) -> Heard | None:

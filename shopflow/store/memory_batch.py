@@ -11,9 +11,10 @@ from itertools import islice
 from shopflow.domain.coupon import Reserve
 from shopflow.domain.customer import Customer
 from shopflow.domain.event import Event, Input
-from shopflow.domain.ids import CustomerId, EventId, MessageId
+from shopflow.domain.ids import CustomerId, EventId, MessageId, TrialId
 from shopflow.domain.journal import Cancel, CodeChange, JournalEntry, LedgerEntry
 from shopflow.domain.message import Message
+from shopflow.domain.trial import CountResult, Trial
 from shopflow.store import memory_codes, memory_people
 from shopflow.store.catalogue import Products
 from shopflow.store.delivery import CANCELLABLE, came_in
@@ -242,6 +243,30 @@ class MemoryBatch:
         for sweep in list(self._state.sweeps.values()):
             if sweep.done and sweep.at < before:
                 self._state.drop(self._state.sweeps, sweep.key)
+
+    def begin_trials(self, begun: Sequence[Trial]) -> list[Trial]:
+        """See `Batch`."""
+        for trial in begun:
+            if trial.id not in self._state.trials:
+                self._state.put(self._state.trials, trial.id, trial)
+        return [self._state.trials[trial.id] for trial in begun]
+
+    def count_results(self, results: Iterable[CountResult]) -> None:
+        """See `Batch`."""
+        table = self._state.trial_results
+        for one in results:
+            self._tally.add_result(one)
+            key = one.watch.trial, one.watch.branch
+            known = table.get(key, {})
+            self._state.put(table, key, {**known, one.result: known.get(one.result, 0) + 1})
+
+    def decide_trial(self, trial: TrialId, winner: str) -> bool:
+        """See `Batch`."""
+        known = self._state.trials[trial]
+        if known.winner:
+            return False
+        self._state.put(self._state.trials, trial, replace(known, winner=winner))
+        return True
 
     def set_occurrence(self, schedule: str, at: datetime) -> None:
         """See `Batch`."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,9 +17,10 @@ from typing import TypeVar
 from shopflow.domain.coupon import CodeState
 from shopflow.domain.customer import Customer
 from shopflow.domain.event import Input
-from shopflow.domain.ids import CustomerId, DrawId, EnrolmentId, EventId, MessageId
+from shopflow.domain.ids import CustomerId, DrawId, EnrolmentId, EventId, MessageId, TrialId
 from shopflow.domain.journal import JournalEntry, LedgerEntry
 from shopflow.domain.recommendation import Strategy
+from shopflow.domain.trial import Result, Trial
 from shopflow.store.codes import StoredCode
 from shopflow.store.people import Tombstone
 from shopflow.store.records import (
@@ -87,6 +88,9 @@ class State:
         self.ledger: list[LedgerEntry] = []
         self.dead_letters: dict[int, StoredDeadLetter] = {}
         self.sweeps: dict[tuple[int, datetime, str], Sweep] = {}
+        self.trials: dict[TrialId, Trial] = {}
+        #: Trial and branch -> what is counted.
+        self.trial_results: dict[tuple[TrialId, str], Mapping[Result, int]] = {}
         self.waits: dict[tuple[str, str, EnrolmentId], Wait] = {}
         self.stats: dict[StatKey, list[int]] = {}
         self.codes: dict[tuple[str, str], CodeRow] = {}

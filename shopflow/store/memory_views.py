@@ -8,7 +8,7 @@ from datetime import datetime
 from heapq import nsmallest
 
 from shopflow.domain.customer import Customer
-from shopflow.domain.ids import CustomerId, EnrolmentId, EventId
+from shopflow.domain.ids import CustomerId, EnrolmentId, EventId, TrialId
 from shopflow.domain.journal import JournalEntry
 from shopflow.store.catalogue import Products
 from shopflow.store.memory_state import State
@@ -29,6 +29,7 @@ from shopflow.store.records import (
 )
 from shopflow.store.sweeps import Sweep
 from shopflow.store.tally import results_by_workflow, stat_row
+from shopflow.store.trials import KeptTrial
 from shopflow.store.vitals import OPEN, OutboxDepth, Revision, StoreVitals, summed
 
 
@@ -201,6 +202,24 @@ class MemoryViews:
         """See `Views`."""
         with self._state.lock:
             return sorted(self._state.sweeps.values(), key=lambda sweep: (sweep.at, sweep.key))
+
+    def trial(self, trial: TrialId) -> KeptTrial | None:
+        """See `Views`."""
+        with self._state.lock:
+            known = self._state.trials.get(trial)
+            if known is None:
+                return None
+            results = self._state.trial_results.items()
+            counts = {branch: dict(counted) for (of, branch), counted in results if of == trial}
+            return KeptTrial(trial=known, counts=counts)
+
+    def trials(self, *, limit: int = 100) -> list[KeptTrial]:
+        """See `Views`."""
+        with self._state.lock:
+            newest = sorted(self._state.trials.values(), key=lambda one: one.id)
+            newest.sort(key=lambda one: one.begun_at, reverse=True)
+            found = (self.trial(one.id) for one in newest[:limit])
+            return [one for one in found if one is not None]
 
     def customers_after(self, partition: int, after: str, *, limit: int) -> list[Customer]:
         """See `Views`."""

@@ -39,10 +39,11 @@ from shopflow.store.records import (
     Wait,
 )
 from shopflow.store.sweeps import SweepReads, SweepWrites
+from shopflow.store.trials import TrialReads, TrialWrites
 from shopflow.store.vitals import StoreVitals
 
 
-class Batch(SweepWrites, CodeDesk, CatalogueDesk, Protocol):
+class Batch(SweepWrites, TrialWrites, CodeDesk, CatalogueDesk, Protocol):
     """One open transaction; leaving its block commits, an exception takes everything back."""
 
     def advance(self, position: str, read_to: datetime | None = None) -> None:
@@ -145,7 +146,7 @@ class Batch(SweepWrites, CodeDesk, CatalogueDesk, Protocol):
         """The last occurrence of the schedule that was taken care of."""
 
 
-class Views(SweepReads, CatalogueView, Protocol):
+class Views(SweepReads, TrialReads, CatalogueView, Protocol):
     """Reads outside of any batch, for people and for the runtime; nothing here changes anything."""
 
     def status(self) -> StatusReport:

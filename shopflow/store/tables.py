@@ -16,8 +16,10 @@ from shopflow.store.columns import partial as _partial
 from shopflow.store.columns import text as _text
 from shopflow.store.columns import whole as _whole
 from shopflow.store.link_table import link_keys
+from shopflow.store.sweep_table import sweeps
+from shopflow.store.trial_tables import trial_results, trials
 
-__all__ = ["instant", "link_keys", "metadata", "micros"]
+__all__ = ["instant", "link_keys", "metadata", "micros", "sweeps", "trial_results", "trials"]
 
 #: What is fixed when the database is made, such as the number of partitions.
 settings = Table("settings", metadata, _text("name"), _text("value"), PrimaryKeyConstraint("name"))
@@ -295,21 +297,6 @@ rulesets = Table(
     _whole("deployed_at"),
     _text("document"),
     PrimaryKeyConstraint("digest"),
-)
-
-#: Looks at all customers of a partition; `event` is empty for what starts by the calendar.
-sweeps = Table(
-    "sweeps",
-    metadata,
-    _whole("partition"),
-    _whole("at"),
-    _text("event_id"),
-    _text("event"),
-    _text("after"),
-    _whole("looked"),
-    _whole("told"),
-    _whole("done"),
-    PrimaryKeyConstraint("partition", "at", "event_id"),
 )
 
 schedules = Table(

@@ -2,7 +2,8 @@
 
 The results are `accepted`, `duplicate` and `dead_letter` of events (no workflow); of a journal
 entry its kind, with the reason where there is one (`dropped:capped`); of a delivery its outcome
-(`delivery:accepted`).
+(`delivery:accepted`); of a trial what a branch, told as the variant, has one more of
+(`trial:clicked`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from shopflow.domain.journal import JournalEntry, Kind
+from shopflow.domain.trial import CountResult
 from shopflow.store.records import Settled, StatKey, StatRow
 
 ACCEPTED = "accepted"
@@ -105,6 +107,22 @@ class Tally:
                 f"delivery:{report.outcome.value}",
             ),
             cost=_millionths(settled.cost),
+        )
+
+    def add_result(self, counted: CountResult) -> None:
+        """A result of a trial counts once, for its branch."""
+        watch = counted.watch
+        self.add(
+            StatKey(
+                day_of(counted.at),
+                self._partition_of(counted.customer_id),
+                watch.workflow,
+                watch.version,
+                watch.step,
+                "",
+                watch.branch,
+                f"trial:{counted.result.value}",
+            )
         )
 
 

@@ -44,6 +44,7 @@ from shopflow.domain.message import Message
 from shopflow.domain.policy import MessageClass
 from shopflow.domain.product import IfSoldOut
 from shopflow.domain.stored import with_parts
+from shopflow.domain.trial import Result, TrialWatch
 from shopflow.errors import StoreError
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
@@ -191,6 +192,18 @@ GOALS = every_field(
     step=st.none() | NAMES,
     trigger=DATA,
 )
+TRIALS = every_field(
+    TrialWatch,
+    trial=NAMES,
+    workflow=NAMES,
+    version=COUNTS,
+    step=NAMES,
+    enrolment_id=NAMES,
+    branch=NAMES,
+    until=TIMES,
+    messages=several(NAMES),
+    seen=st.frozensets(st.sampled_from(Result), max_size=2),
+)
 CUSTOMERS = every_field(
     Customer,
     id=NAMES,
@@ -208,6 +221,7 @@ CUSTOMERS = every_field(
     goals=several(GOALS),
     recent=several(RECENT),
     codes=several(DRAWN),
+    trials=several(TRIALS),
     watermark=st.none() | TIMES,
     calendar_at=st.none() | TIMES,
     alias_of=st.none() | NAMES,

@@ -29,6 +29,7 @@ STEPS = [
     "0008 Sweeps: who was looked at for what starts for everybody.",
     "0009 Single persons: aliases, tombstones, suppressions by scope, a ledger only added to.",
     "0010 The keys that seal links.",
+    "0011 Trials of splits: when they began, what is counted, and who has won.",
 ]
 
 

@@ -18,6 +18,7 @@ from shopflow.domain.step import (
     SetValues,
     Split,
     Step,
+    TrialRule,
     Wait,
     WaitFor,
 )
@@ -87,7 +88,9 @@ class _Flow:
                 self._connect(here, step.otherwise, "else")
             case Split():
                 for branch in step.branches:
-                    self._connect(here, branch.target, f"{branch.name}, {branch.weight:.0%}")
+                    tried = "" if step.trial is None else " or winner"
+                    label = f"{branch.name}, {branch.weight:.0%}{tried}"
+                    self._connect(here, branch.target, label)
             case WaitFor():
                 self._connect(here, step.then, "it came")
                 patience = words.length(self._workflow, step.timeout)
@@ -138,6 +141,9 @@ class _Flow:
                 return [f"consent {what}: {step.state}{lasting}"]
             case DrawCode():
                 return [f"coupon {step.coupon}"]
+            case Split(trial=TrialRule() as trial):
+                after = words.length(workflow, trial.decide_after)
+                return [step.id, f"winner by {trial.by} after {after}"]
             case _:
                 return [step.id]
 

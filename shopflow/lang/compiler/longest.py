@@ -67,6 +67,16 @@ def longest_path(
     return _Longest(steps, values, events_at_once=events_at_once).from_step(start, None).longest
 
 
+def longest_between(
+    steps: Mapping[StepId, Step],
+    start: StepId | None,
+    target: StepId,
+    values: Mapping[str, object],
+) -> timedelta | None:
+    """The sum of the waits on the longest way to a step; None when no way leads there."""
+    return _Longest(steps, values, events_at_once=False).from_step(start, target).through
+
+
 class _Longest:
     def __init__(
         self, steps: Mapping[StepId, Step], values: Mapping[str, object], *, events_at_once: bool
@@ -102,7 +112,8 @@ class _Longest:
                 targets = [*(branch.target for branch in step.branches), step.otherwise]
                 return _either(self.from_step(target, until) for target in targets)
             case Split():
-                return _either(self.from_step(branch.target, until) for branch in step.branches)
+                found = _either(self.from_step(branch.target, until) for branch in step.branches)
+                return found.after(self.length(step.trial.decide_after if step.trial else None))
             case DrawCode():
                 ways = (step.next, step.otherwise)
                 return _either(self.from_step(target, until) for target in ways)

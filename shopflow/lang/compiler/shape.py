@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shopflow.lang.tree import Node
+from shopflow.lang.tree import Kind, Node
 
 #: The word that says what a step is, in the order in which the schema looks for it.
 KINDS = (
@@ -36,11 +36,16 @@ def branches_of(node: Node) -> list[Node]:
             branches = node["choose"].items
             return [each[key] for each in branches for key in ("then", "else") if key in each]
         case "split":
-            return [branch["then"] for branch in node["split"].items if "then" in branch]
+            return [each["then"] for each in split_branches(node["split"]) if "then" in each]
         case "repeat":
             return [node["repeat"]["steps"]]
         case _:
             return []
+
+
+def split_branches(split: Node) -> list[Node]:
+    """The branches of a `split`: a list by itself, or beside how they are tried."""
+    return split["branches"].items if split.kind is Kind.MAP else split.items
 
 
 def every_step(steps: Node) -> list[Node]:

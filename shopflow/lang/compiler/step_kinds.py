@@ -20,16 +20,19 @@ from shopflow.domain.step import (
     SetValues,
     Split,
     Step,
+    TrialRule,
     Wait,
     WaitFor,
 )
+from shopflow.domain.trial import Result
 from shopflow.lang.compiler.event_types import union
 from shopflow.lang.compiler.path import Passed
 from shopflow.lang.compiler.sends import compile_send
 from shopflow.lang.compiler.setting import Setting
+from shopflow.lang.compiler.shape import split_branches
 from shopflow.lang.compiler.tools import compile_ticket, compile_webhook
 from shopflow.lang.compiler.typed import having, present
-from shopflow.lang.lengths import parse_time_of_day, weekdays
+from shopflow.lang.lengths import parse_share, parse_time_of_day, weekdays
 from shopflow.lang.tree import Kind, Node
 
 
@@ -177,17 +180,35 @@ def _choose(compiler: Sequencer, common: Common) -> Compiled:
 
 def _split(compiler: Sequencer, common: Common) -> Compiled:
     inside = common.passed.after_step(common.id)
-    items = common.node["split"].items
-    weights = [_number(item["weight"]) for item in items]
+    node = common.node["split"]
+    items = split_branches(node)
+    tried = node.kind is Kind.MAP
+    weights = [1.0 if tried else _number(item["weight"]) for item in items]
+    whole = parse_share(node["test"].text) if tried else 1.0
     compiler.setting.unique("branch", [item["name"] for item in items])
     branches, ends = [], []
     for item, weight in zip(items, weights, strict=True):
         target, after = _branch(compiler, item["then"], common, inside)
-        share = weight / sum(weights)
+        share = whole * weight / sum(weights)
         branches.append(Branch(name=item["name"].text, target=target, weight=share))
         ends.append(after)
-    step = Split(id=common.id, next=common.next, only_if=common.only_if, branches=tuple(branches))
+    step = Split(
+        id=common.id,
+        next=common.next,
+        only_if=common.only_if,
+        branches=tuple(branches),
+        trial=_trial(compiler.setting, common, node) if tried else None,
+    )
     return step, Passed.either(ends)
+
+
+def _trial(setting: Setting, common: Common, node: Node) -> TrialRule:
+    scope = setting.step_scope(common.passed)
+    return TrialRule(
+        decide_after=setting.source.length_cel(node["decide_after"], scope),
+        by=Result(node["by"].text),
+        per=setting.source.optional_cel(node, "per", scope.wanting("key")),
+    )
 
 
 def _repeat(compiler: Sequencer, common: Common) -> Compiled:

@@ -32,7 +32,7 @@ from shopflow.lang.compiler.triggers import CompiledTrigger, compile_trigger
 from shopflow.lang.compiler.typed import having
 from shopflow.lang.digest import workflow_digest
 from shopflow.lang.document import Document
-from shopflow.lang.lengths import parse_length
+from shopflow.lang.lengths import parse_length, parse_share
 from shopflow.lang.tree import Node
 from shopflow.problem import Problem
 
@@ -257,4 +257,4 @@ def _whole(node: Node | None, default: int) -> int:
 
 
 def _share(node: Node | None) -> float:
-    return float(node.text.rstrip("%")) / 100 if node is not None else 0.0
+    return parse_share(node.text) if node is not None else 0.0

@@ -1,16 +1,22 @@
-"""Coupons: declared and printed (SF308, SF311), and only in marketing (SF403)."""
+"""Coupons: declared, used, printed and in time (SF308 to SF311), only in marketing (SF403)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
+from shopflow.domain.ids import StepId
 from shopflow.domain.policy import MessageClass
+from shopflow.domain.step import Send, Step
+from shopflow.domain.workflow import Status, Workflow
+from shopflow.lang.compiler.longest import longest_between
 from shopflow.lang.compiler.sends import channel_nodes
+from shopflow.lang.lengths import written
 from shopflow.lang.lint.subject import Subject
 from shopflow.lang.names import did_you_mean
 from shopflow.lang.templates import Template
 from shopflow.lang.tree import Node
-from shopflow.problem import Problem
+from shopflow.problem import Problem, Severity
 
 #: What a template reads when it prints a code.
 _PRINTED = "coupon"
@@ -46,6 +52,62 @@ def coupon_is_printed(subject: Subject) -> Iterator[Problem]:
             message = f"a code of '{drawn.text}' is drawn, and no template of the send prints it"
             hint = "print {{ coupon.code }} in the template, or take the coupon out"
             yield each.document.problem("SF311", drawn, message, hint=hint)
+
+
+def code_lasts_until_it_is_sent(subject: Subject) -> Iterator[Problem]:
+    """The code of a coupon is good until the last message that shows it has left."""
+    for each, node in subject.coupon_steps:
+        coupon = subject.build.ruleset.coupons.get(node["coupon"].text)
+        workflow = each.workflow
+        if coupon is None or coupon.valid_for is None or workflow is None:
+            continue
+        step = workflow.steps[StepId(node["id"].text)]
+        for send, latest in _latest_sends(workflow, step):
+            if latest >= coupon.valid_for:
+                message = (
+                    f"a code of '{coupon.id}' is good for {written(coupon.valid_for)}, and "
+                    f"'{send.id}' may show it {written(latest)} after it was drawn"
+                )
+                hint = "shorten the waits or max_lateness, or lengthen the coupon's valid_for"
+                yield each.document.problem("SF309", node["coupon"], message, hint=hint)
+
+
+def _latest_sends(workflow: Workflow, step: Step) -> Iterator[tuple[Send, timedelta]]:
+    """The sends that show the step's code, and how long after its draw each may leave at most."""
+    if isinstance(step, Send):
+        yield step, step.max_lateness
+        return
+    for send in workflow.steps.values():
+        if isinstance(send, Send) and _shows(send, step.id):
+            way = longest_between(workflow.steps, step.next, send.id, workflow.values)
+            if way is not None:
+                yield send, way + send.max_lateness
+
+
+def _shows(send: Send, draw: StepId) -> bool:
+    reads = (path for value in send.variables.values() for path in value.reads)
+    return any(path[:3] == ("steps", draw, "code") for path in reads)
+
+
+def coupon_is_used(subject: Subject) -> Iterator[Problem]:
+    """A coupon is drawn by some workflow that is more than a draft."""
+    drafts: dict[str, str] = {}
+    used = set()
+    for each, node in subject.coupon_steps:
+        workflow = each.workflow
+        if workflow is not None and workflow.status is Status.DRAFT:
+            drafts[node["coupon"].text] = workflow.id
+        else:
+            used.add(node["coupon"].text)
+    for document, root in subject.sound("Coupon"):
+        name = root["id"].text
+        if name in used:
+            continue
+        message = f"no step draws a code of '{name}'"
+        if name in drafts:
+            message = f"only '{drafts[name]}' draws a code of '{name}', and it is a draft"
+        hint = "draw it in a step of a workflow, or delete the file"
+        yield document.problem("SF310", root["id"], message, hint=hint, severity=Severity.WARNING)
 
 
 def _templates(subject: Subject, step: Node) -> Iterator[Template]:

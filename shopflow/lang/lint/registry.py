@@ -14,6 +14,7 @@ from shopflow.lang.lint import (
     sends,
     tests,
     texts,
+    trials,
     triggers,
 )
 from shopflow.lang.lint.subject import Subject
@@ -34,6 +35,8 @@ CHECKS: tuple[Check, ...] = (
     flow.parallel_is_bounded,
     flow.awaited_events_come,
     flow.holdout_has_a_purpose,
+    trials.branches_can_be_compared,
+    trials.trial_is_worth_it,
     triggers.trigger_can_be_indexed,
     sends.template_exists,
     sends.variables_match,
@@ -42,6 +45,8 @@ CHECKS: tuple[Check, ...] = (
     texts.can_be_stopped,
     coupons.coupon_exists,
     coupons.coupon_is_printed,
+    coupons.coupon_is_used,
+    coupons.code_lasts_until_it_is_sent,
     coupons.offer_is_marketing,
     recommendations.shoppers_are_known,
     recommendations.recommending_is_marketing,

@@ -11,9 +11,10 @@ from shopflow.domain.codec import input_from_json
 from shopflow.domain.coupon import Reserve
 from shopflow.domain.customer import Customer
 from shopflow.domain.event import Event, Input
-from shopflow.domain.ids import CustomerId, MessageId
+from shopflow.domain.ids import CustomerId, MessageId, TrialId
 from shopflow.domain.journal import Cancel, CodeChange, JournalEntry, LedgerEntry
 from shopflow.domain.message import Message
+from shopflow.domain.trial import CountResult, Trial
 from shopflow.store import tables
 from shopflow.store.catalogue import Products
 from shopflow.store.delivery import CANCELLABLE, came_in, rank
@@ -27,7 +28,7 @@ from shopflow.store.records import (
     Suppression,
     Wait,
 )
-from shopflow.store.sql import codes, people, rows, shapes
+from shopflow.store.sql import codes, people, rows, shapes, trials
 from shopflow.store.sql.carrying import (
     load_customers,
     tell_row,
@@ -319,6 +320,21 @@ class SqlBatch:
         self._connection.execute(
             delete(table).where(table.c.done == 1, table.c.at < micros(before))
         )
+
+    def begin_trials(self, begun: Sequence[Trial]) -> list[Trial]:
+        """See `Batch`."""
+        return trials.begin(self._database, self._connection, begun)
+
+    def count_results(self, results: Iterable[CountResult]) -> None:
+        """See `Batch`."""
+        counted = list(results)
+        for one in counted:
+            self._tally.add_result(one)
+        trials.count(self._database, self._connection, counted)
+
+    def decide_trial(self, trial: TrialId, winner: str) -> bool:
+        """See `Batch`."""
+        return trials.decide(self._connection, trial, winner)
 
     def set_occurrence(self, schedule: str, at: datetime) -> None:
         """See `Batch`."""

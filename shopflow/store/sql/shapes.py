@@ -103,6 +103,8 @@ RECOMMENDATIONS = Shape(
 )
 SWEEPS = Shape(table=tables.sweeps, replaced=("after", "looked", "told", "done"))
 NEW_SWEEPS = Shape(table=tables.sweeps, skip_known=True)
+TRIALS = Shape(table=tables.trials, skip_known=True)
+TRIAL_RESULTS = Shape(table=tables.trial_results, added=("count",))
 SCHEDULES = Shape(table=tables.schedules, replaced=("last_at",))
 PAUSES = Shape(table=tables.pauses, replaced=("reason", "at", "source", "resumed_at"))
 PACES = Shape(table=tables.paces, skip_known=True)

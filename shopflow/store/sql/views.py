@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Table, bindparam, func, select, text, tuple_
 
 from shopflow.domain.customer import Customer
-from shopflow.domain.ids import CustomerId, EventId
+from shopflow.domain.ids import CustomerId, EventId, TrialId
 from shopflow.domain.journal import JournalEntry
 from shopflow.store import tables
 from shopflow.store.catalogue import Products
@@ -30,12 +30,13 @@ from shopflow.store.records import (
     Wait,
     retained_workflows,
 )
-from shopflow.store.sql import rows, sweeps, vitals
+from shopflow.store.sql import rows, sweeps, trials, vitals
 from shopflow.store.sql.carrying import FOREVER, load_customers, timers
 from shopflow.store.sql.database import Database
 from shopflow.store.sweeps import Sweep
 from shopflow.store.tables import instant, micros
 from shopflow.store.tally import results_by_workflow, stat_row
+from shopflow.store.trials import KeptTrial
 from shopflow.store.vitals import StoreVitals
 
 #: Every day of the event log, found by hopping through its key; then look-ups in each.
@@ -232,6 +233,16 @@ class SqlViews:
         """See `Views`."""
         with self._database.reading() as connection:
             return sweeps.customers_after(connection, partition, after, limit)
+
+    def trial(self, trial: TrialId) -> KeptTrial | None:
+        """See `Views`."""
+        with self._database.reading() as connection:
+            return trials.one_of(connection, trial)
+
+    def trials(self, *, limit: int = 100) -> list[KeptTrial]:
+        """See `Views`."""
+        with self._database.reading() as connection:
+            return trials.latest(connection, limit)
 
     def stats(self) -> list[StatRow]:
         """See `Views`."""

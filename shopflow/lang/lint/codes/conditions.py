@@ -91,4 +91,14 @@ CODES: Mapping[str, Entry] = {
         "An event about a product or a pool is nobody's: a wait_for or an exit gets it by a "
         "`match` that says which one is meant, a goal or a trait never.",
     ),
+    "SF214": error(
+        "trial without an answer",
+        "The branches of a split compete for something that cannot be counted, or for no time, or "
+        "what one trial is about may change while somebody waits for its winner.",
+    ),
+    "SF215": warning(
+        "trial of little use",
+        "The branches are tried on more than half of the customers, or the winner is known before "
+        "a schedule has come to all of them.",
+    ),
 }

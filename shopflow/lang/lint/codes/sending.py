@@ -30,6 +30,14 @@ CODES: Mapping[str, Entry] = {
         "A marketing or relationship message by SMS, and shopflow.yaml names no number for STOP.",
     ),
     "SF308": error("unknown coupon", "No coupon of that id in rules/coupons."),
+    "SF309": error(
+        "code that ends too soon",
+        "A message may show the code of a coupon when the time that it is good for is over.",
+    ),
+    "SF310": warning(
+        "coupon never used",
+        "No step draws a code of the coupon, or only those of drafts do.",
+    ),
     "SF311": error(
         "template and coupon do not agree",
         "A template prints the coupon of a send that has none, or a send draws a code that its "
