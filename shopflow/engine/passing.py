@@ -15,7 +15,7 @@ from shopflow.domain.event import IDENTIFIED, Event, Facts
 from shopflow.domain.ids import is_subject
 from shopflow.domain.stored import with_parts
 from shopflow.domain.trait import Trait
-from shopflow.engine import calendar, consent, coupons, preferences, profile, traits
+from shopflow.engine import calendar, consent, coupons, preferences, profile, traits, trials
 from shopflow.engine.names import event_record
 from shopflow.engine.news import JUST_BEFORE
 from shopflow.engine.rulebook import Rulebook
@@ -67,6 +67,7 @@ def _only_counts(rulebook: Rulebook, event: Event) -> bool:
         interest = rulebook.interest(event.type)
         known = rulebook.counting[event.type] = not (
             event.type in _TELLING
+            or (rulebook.has_trials and event.type in trials.RESULT_EVENTS)
             or interest.is_goal
             or interest.soft_opt_ins
             or interest.exit_fields is not None

@@ -27,6 +27,8 @@ from shopflow.errors import DecideAgain
 
 #: Event type -> what it tells of a message.
 _TOLD = {"message.opened": Result.OPENED, "message.clicked": Result.CLICKED}
+#: Events that tell of results.
+RESULT_EVENTS = frozenset(_TOLD)
 
 
 class WinnerWanted(DecideAgain):
