@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from uuid import uuid4
 
 import orjson
@@ -21,6 +22,7 @@ from shopflow.domain.event import Event
 from shopflow.domain.ids import CustomerId
 from shopflow.errors import StoreError
 from shopflow.runtime.ingest import Accepted, Ingest, as_sent, routing_id
+from shopflow.runtime.stream import ALONE
 from shopflow.runtime.workset import Rules, Workset, served
 from shopflow.store.protocol import Store
 from shopflow.store.records import Arrival
@@ -78,7 +80,8 @@ class Wishes:
         stamp = uuid4().hex
         for pause in (*PAUSES, None):
             try:
-                return served(self._rules, lambda: self._take(customer_id, asked, stamp, anonymous))
+                take = partial(self._take, customer_id, asked, stamp, anonymous)
+                return served(self._rules, take, ALONE)
             except StoreError as error:
                 if pause is None or not error.retryable:
                     raise
