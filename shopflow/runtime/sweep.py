@@ -20,8 +20,9 @@ from shopflow.domain.event import Facts, Tick
 from shopflow.engine.calendar import MAX_LATENESS, is_concerned, next_sweep
 from shopflow.runtime.faults import Complaints, place_of, raise_unless_fault_of_item
 from shopflow.runtime.occasions import SWEPT
+from shopflow.runtime.serving import served
 from shopflow.runtime.stream import Stream, fenced
-from shopflow.runtime.workset import Rules, served
+from shopflow.runtime.workset import Rules
 from shopflow.store.protocol import Batch, Store
 from shopflow.store.sweeps import Sweep
 

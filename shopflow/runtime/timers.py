@@ -12,8 +12,9 @@ from shopflow.domain.customer import Customer
 from shopflow.domain.event import Tick
 from shopflow.domain.ids import CustomerId
 from shopflow.runtime.faults import Complaints, halved, place_of
+from shopflow.runtime.serving import served
 from shopflow.runtime.stream import ALONE, Stream, fenced
-from shopflow.runtime.workset import Rules, failure, served
+from shopflow.runtime.workset import Rules, failure
 from shopflow.store.protocol import Store
 
 log = logging.getLogger("shopflow.timers")

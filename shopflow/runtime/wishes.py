@@ -22,8 +22,9 @@ from shopflow.domain.event import Event
 from shopflow.domain.ids import CustomerId
 from shopflow.errors import StoreError
 from shopflow.runtime.ingest import Accepted, Ingest, as_sent, routing_id
+from shopflow.runtime.serving import served
 from shopflow.runtime.stream import ALONE
-from shopflow.runtime.workset import Rules, Workset, served
+from shopflow.runtime.workset import Rules, Workset
 from shopflow.store.protocol import Store
 from shopflow.store.records import Arrival
 

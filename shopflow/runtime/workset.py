@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
 
 from shopflow.domain.coupon import OutOfCodes, Redeem, Reserve, Settle
 from shopflow.domain.customer import Customer
@@ -50,11 +49,6 @@ from shopflow.runtime.stops import lifts_of, stops_of
 from shopflow.runtime.trials import Results, Trials
 from shopflow.store.protocol import Batch
 from shopflow.store.records import Fate, Heard, Wait
-
-if TYPE_CHECKING:
-    from shopflow.runtime.stream import Stream
-
-Result = TypeVar("Result")
 
 #: Tells that one input may lead to, all customers together; more is a loop through aliases.
 MAX_TOLD = 1000
@@ -298,27 +292,6 @@ class Workset:
                     reason=cancel.reason,
                 )
                 self.decide(message.customer_id, report)
-
-
-def served(
-    rules: Rules, work: Callable[[], Result], stream: Stream, *, timers_only: bool = False
-) -> Result:
-    """What the batch gives, with products as they are; once it has the codes that it needs.
-
-    And knows of its trials; in a replay, `timers_only` tells that only timers are left to fire.
-    """
-    if rules.products is not None:
-        rules.products.refresh()
-    codes, trials = rules.codes, rules.trials
-
-    def with_codes() -> Result:
-        return work() if codes is None else codes.serve(work)
-
-    return (
-        with_codes()
-        if trials is None
-        else trials.serve(with_codes, stream, timers_only=timers_only)
-    )
 
 
 def heard_of(event: Event) -> Heard | None:
