@@ -45,6 +45,7 @@ from shopflow.runtime.shelves import StoreShelves
 from shopflow.runtime.stops import Stops
 from shopflow.runtime.sweep import Sweeps
 from shopflow.runtime.timers import Timers
+from shopflow.runtime.tombstones import Tombstones
 from shopflow.runtime.trials import Trials
 from shopflow.runtime.wishes import Wishes
 from shopflow.runtime.workset import Rules
@@ -99,6 +100,7 @@ class App:
             occasions=Occasions(self.store, rulebook),
             hashes=self.hashes,
             trials=Trials(self.store) if rulebook.has_trials else None,
+            tombstones=Tombstones(self.hashes),
         )
         if rules.trials is not None and self.event_clock:
             rules.trials.advance = Replay(self.store, rules)

@@ -52,6 +52,8 @@ class BadReason(StrEnum):
     PAYLOAD = "payload"
     BAD_TIME = "bad_time"
     FROM_FUTURE = "from_future"
+    #: About somebody who was erased after it; nothing of it is kept.
+    ERASED = "erased"
     #: It was a good event, and deciding or storing it failed.
     DECIDE_FAILED = "decide_failed"
 

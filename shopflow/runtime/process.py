@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from shopflow.domain.event import Event, News
+from shopflow.domain.event import Event, Input, News
 from shopflow.domain.ids import CustomerId
 from shopflow.domain.product import is_about_product
 from shopflow.engine.news import JUST_BEFORE, Place, addressed
@@ -198,6 +198,7 @@ class Processor:
         self, stream: Stream, reads: Sequence[_Read], waiting: list[Place], now: datetime
     ) -> list[Answer]:
         with self._store.transaction(stream.name, stream.epoch) as batch:
+            reads = self._without_erased(batch, reads)
             arrivals = [arrival for read in reads if (arrival := self._arrival(stream, read))]
             news = iter(batch.accept_events(arrivals))
             answers = [_answer(batch, read, news, now) for read in reads]
@@ -231,6 +232,25 @@ class Processor:
         if read_to is not None:
             self.read_to = max(read_to, self.read_to or read_to)
         return answers
+
+    def _without_erased(self, batch: Batch, reads: Sequence[_Read]) -> list[_Read]:
+        """What is about somebody who was erased after it is refused, and nothing of it is kept."""
+        stones = self._rules.tombstones
+        if stones is None:
+            return [*reads]
+        stones.refresh(batch)
+        refused = Refused(reason=BadReason.ERASED, detail="about somebody who was erased since")
+        return [
+            read._replace(result=refused) if stones.refuse_input(read.result) else read
+            for read in reads
+        ]
+
+    def _is_erased(self, batch: Batch, to: CustomerId, given: Input) -> bool:
+        stones = self._rules.tombstones
+        if stones is None:
+            return False
+        stones.refresh(batch)
+        return stones.refuse_told(to, given)
 
     def _begin_sweeps(self, batch: Batch, event: Event, partition: int | None) -> None:
         for number in range(self._store.partitions) if partition is None else [partition]:
@@ -269,13 +289,14 @@ class Processor:
 
     def _hear(self, limit: int, now: datetime, stream: Stream) -> int:
         with fenced(self._store, stream) as batch:
-            told = batch.take_inbox(limit=limit, partition=stream.partition)
+            taken = batch.take_inbox(limit=limit, partition=stream.partition)
+            told = [one for one in taken if not self._is_erased(batch, *one)]
             work = stream.workset(self._store, batch, self._rules, now)
             work.load(to for to, _ in told)
             for to, given in told:
                 work.decide(to, given)
             work.write()
-        return len(told)
+        return len(taken)
 
     def _drop_heard(self, error: Exception, now: datetime, partition: int | None) -> None:
         with self._store.transaction() as batch:

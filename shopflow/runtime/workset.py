@@ -46,6 +46,7 @@ from shopflow.runtime.occasions import Occasions
 from shopflow.runtime.products import ProductFacts
 from shopflow.runtime.secrets import Secrets
 from shopflow.runtime.stops import lifts_of, stops_of
+from shopflow.runtime.tombstones import Tombstones
 from shopflow.runtime.trials import Results, Trials
 from shopflow.store.protocol import Batch
 from shopflow.store.records import Fate, Heard, Wait
@@ -72,6 +73,8 @@ class Rules:
     hashes: Hashes | None = None
     #: None: no split is tried.
     trials: Trials | None = None
+    #: None: nobody was ever erased.
+    tombstones: Tombstones | None = None
 
     def of_partition(self, partition: int | None) -> Rules:
         """The rules with what is known in the partition; None stands for all of them."""

@@ -102,7 +102,12 @@ class MemoryPeople:
             events = [k for k, e in state.event_keys.items() if e and e.customer_id in ids]
             for event in events:
                 state.drop(state.event_keys, event)
-            letters = [seq for seq, one in state.dead_letters.items() if one.customer_id in ids]
+            letters = [
+                seq
+                for seq, one in state.dead_letters.items()
+                if one.customer_id in ids
+                or any(word.lower() in one.payload.lower() for word in erasure.words)
+            ]
             for letter in letters:
                 state.drop(state.dead_letters, letter)
             for place, code in state.codes.items():

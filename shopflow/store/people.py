@@ -44,6 +44,8 @@ class Erasure:
     ids: Collection[CustomerId]
     #: The hashes of these ids.
     hashes: Collection[str]
+    #: Text that only what is about the person holds: dead letters with it go too.
+    words: Collection[str] = ()
     at: datetime
     #: The opt-out that is kept.
     suppressions: Sequence[Suppression] = ()

@@ -5,7 +5,7 @@ What an entry looks like, where a reader stands, and how much waits. Who may rea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, cast
@@ -180,6 +180,18 @@ class Streams:
         """True when the stream has never got as far: Redis lost it, and places are given anew."""
         last = self.last(stream)
         return last is not None and last < place
+
+    def forget(self, is_about: Callable[[bytes], bool]) -> int:
+        """The entries whose event is told so are gone; returns how many."""
+        gone = 0
+        for stream in (self.door, *map(self.of, range(self.partitions))):
+            after = START
+            while entries := self.read(stream, after):
+                found = [str(one.id) for one in entries if is_about(one.fields.get(EVENT, b""))]
+                if found:
+                    gone += int(self.redis.xdel(stream, *found))
+                after = entries[-1].id
+        return gone
 
     def trim(self, stream: str, through: EntryId) -> None:
         """Entries up to this one, which have served, are gone."""

@@ -136,16 +136,20 @@ class SqlPeople:
             cursors = select(tables.cursors.c.stream).order_by(tables.cursors.c.stream)
             connection.execute(cursors.with_for_update()).all()
             self._put_up(connection, erasure)
-            # Receipts reach the inbox by their message, so messages go first.
+            # Wishes hold the customer's row, and receipts reach the inbox by their message.
             for owner in (
+                tables.customers.c.id,
                 tables.messages.c.customer_id,
                 tables.inbox.c.customer_id,
-                tables.customers.c.id,
                 tables.waits.c.customer_id,
                 tables.journal.c.customer_id,
                 tables.dead_letters.c.customer_id,
             ):
                 gone[owner.table.name] = _delete(connection, owner.table, owner.in_(ids))
+            letters = tables.dead_letters
+            for word in erasure.words:
+                theirs = func.lower(letters.c.payload).contains(word.lower(), autoescape=True)
+                gone["dead_letters"] += _delete(connection, letters, theirs)
             named = or_(tables.aliases.c.alias.in_(ids), tables.aliases.c.customer_id.in_(ids))
             gone["aliases"] = _delete(connection, tables.aliases, named)
             gone["consents"] = erase_entries(connection, tables.consents.c.customer_id.in_(ids))
