@@ -243,8 +243,7 @@ class _Sides:
         loaded = store.views.customers(work.ids)
         tally = Tally(store.partition_of)
         events = [rows.event_row(arrival) for arrival in work.arrivals]
-        for row in events:
-            tally.add_event(row[0], row[1], new=True)
+        tally.add_events((row[0], row[1], True) for row in events)
         for entry in work.entries:
             tally.add_entry(entry)
         return BatchRows(

@@ -64,6 +64,9 @@ class Consent:
 class SuppressionScope(StrEnum):
     """How much a suppression stops."""
 
+    # That of an enum is a call of Python's, many a decision.
+    __hash__ = str.__hash__
+
     ADDRESS = "address"
     MARKETING = "marketing"
     PERSON = "person"

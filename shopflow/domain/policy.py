@@ -16,6 +16,9 @@ LOOKS = ("cart.viewed", "product.viewed", "product_list.viewed", "promo.viewed")
 class MessageClass(StrEnum):
     """The legal class of a purpose: it decides which gates a message meets."""
 
+    # That of an enum is a call of Python's, many a decision.
+    __hash__ = str.__hash__
+
     SERVICE = "service"
     RELATIONSHIP = "relationship"
     MARKETING = "marketing"

@@ -93,10 +93,9 @@ def stored(
     made.at_hand = parts
     made.changes = changes
     made._read_part = read_part  # noqa: SLF001 - its maker
-    for name, value in parts.items():
-        setattr(made, name, value)
-    for name, value in changes.items():
-        setattr(made, name, value)
+    for known in (parts, changes) if changes else (parts,):
+        for name, value in known.items():
+            setattr(made, name, value)
     made.__class__ = StoredCustomer
     return cast("Customer", made)
 

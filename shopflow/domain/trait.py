@@ -27,6 +27,9 @@ class TraitType(StrEnum):
 class Aggregate(StrEnum):
     """How a trait folds events into a value."""
 
+    # That of an enum is a call of Python's, many a decision.
+    __hash__ = str.__hash__
+
     COUNT = "count"
     SUM = "sum"
     MIN = "min"

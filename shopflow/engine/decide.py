@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import assert_never
 
+from shopflow.domain.codec_making import maker
 from shopflow.domain.customer import Customer
 from shopflow.domain.event import DeliveryReport, Event, Facts, Input, Merge, News, Tick
 from shopflow.domain.ids import EnrolmentId, is_subject
@@ -38,6 +39,8 @@ from shopflow.engine.rulebook import Rulebook
 from shopflow.engine.turn import Turn
 from shopflow.errors import EvaluationError
 
+_decision = maker(Decision)
+
 #: The emit that is refused: a loop of rules, not a shop's need.
 MAX_HOPS = 8
 #: More timers than this in one decision are a loop, not a customer.
@@ -60,7 +63,7 @@ def decide(
     if isinstance(input, Event):
         after = passing.counted(rulebook, customer, input, facts)
         if after is not None:
-            return Decision(customer=after, effects=())
+            return _decision(customer=after, effects=())
     if isinstance(input, Merge) and input.customer.id == customer.id:
         # A ring of identifications has led the value back here: this row stays a real one.
         turn = Turn(rulebook, input.customer, clock, facts)

@@ -266,8 +266,13 @@ def send_by(
     """The earliest of the lateness limit, the channel's next quiet time and the codes' end."""
     limit = min([at + step.max_lateness, *coupons.ends(codes)])
     ruleset = turn.rulebook.ruleset
+    if not ruleset.quiet_windows:
+        return limit
     where = zones.of_customer(ruleset, turn.customer)
-    silence = quiet.silent_from(
-        ruleset.quiet_windows, channel, message_class, turn.clock(at), where
-    )
+
+    def next_silence(moment: datetime) -> datetime | None:
+        return quiet.silent_from(ruleset.quiet_windows, channel, message_class, moment, where)
+
+    key = ("silence", channel, message_class.value, where.key)
+    silence = turn.rulebook.upcoming.after(key, turn.clock(at), next_silence)
     return limit if silence is None else min(limit, silence)

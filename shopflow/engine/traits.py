@@ -130,54 +130,71 @@ def _bounded(trait: Trait, entries: list[State]) -> list[State]:
 
 def _contribution(trait: Trait, value: object, moment: int) -> object:
     """What one event adds, in the shape of a cell."""
-    match trait.aggregate:
-        case Aggregate.COUNT:
-            return 1
-        case Aggregate.SUM:
-            return str(_number(value))
-        case Aggregate.MIN | Aggregate.MAX:
-            return _number(value) if not isinstance(value, datetime | str) else _stored(value)
-        case Aggregate.FIRST | Aggregate.LAST:
-            return [moment, _stored(value)]
-        case Aggregate.COLLECT:
-            values = value if isinstance(value, list) else [value]
-            return _newest([_stored(inner) for inner in values], trait.limit)
-        case Aggregate.TOP:
-            values = value if isinstance(value, list) else [value]
-            counts: dict[str, int] = {}
-            for inner in values:
-                counts[key_text(inner)] = counts.get(key_text(inner), 0) + 1
-            return counts
+    return _CONTRIBUTIONS[trait.aggregate](trait, value, moment)
 
 
 def _joined(trait: Trait, older: State, newer: State) -> State:
     """Two cells as one; `older` was there first where that matters."""
-    match trait.aggregate:
-        case Aggregate.COUNT:
-            return older + newer
-        case Aggregate.SUM:
-            return str(Decimal(str(older)) + Decimal(str(newer)))
-        case Aggregate.MIN | Aggregate.MAX:
-            return _extreme(trait, older, newer)
-        case Aggregate.FIRST:
-            return newer if newer[0] < older[0] else older
-        case Aggregate.LAST:
-            return older if newer[0] < older[0] else newer
-        case Aggregate.COLLECT:
-            return _newest([*older, *newer], trait.limit)
-        case Aggregate.TOP:
-            counts = dict(older)
-            for key, count in newer.items():
-                counts[key] = counts.pop(key, 0) + count
-            while len(counts) > trait.limit:
-                del counts[min(counts, key=counts.__getitem__)]
-            return counts
+    return _JOINS[trait.aggregate](trait, older, newer)
+
+
+def _least_or_most(_: Trait, value: object, __: int) -> object:
+    return _number(value) if not isinstance(value, datetime | str) else _stored(value)
+
+
+def _at_its_time(_: Trait, value: object, moment: int) -> object:
+    return [moment, _stored(value)]
+
+
+def _collected(trait: Trait, value: object, _: int) -> object:
+    values = value if isinstance(value, list) else [value]
+    return _newest([_stored(inner) for inner in values], trait.limit)
+
+
+def _counted(_: Trait, value: object, __: int) -> object:
+    counts: dict[str, int] = {}
+    for inner in value if isinstance(value, list) else [value]:
+        counts[key_text(inner)] = counts.get(key_text(inner), 0) + 1
+    return counts
+
+
+def _tops_joined(trait: Trait, older: State, newer: State) -> State:
+    counts = dict(older)
+    for key, count in newer.items():
+        counts[key] = counts.pop(key, 0) + count
+    while len(counts) > trait.limit:
+        del counts[min(counts, key=counts.__getitem__)]
+    return counts
 
 
 def _extreme(trait: Trait, older: State, newer: State) -> State:
     if isinstance(older, str) != isinstance(newer, str):
         raise EvaluationError(f"{trait.name} cannot compare text with a number")
     return min(older, newer) if trait.aggregate is Aggregate.MIN else max(older, newer)
+
+
+#: By aggregate, what an event adds: a look-up costs less than asking for each member of an enum.
+_CONTRIBUTIONS: Mapping[Aggregate, Callable[[Trait, object, int], object]] = {
+    Aggregate.COUNT: lambda *_: 1,
+    Aggregate.SUM: lambda _, value, __: str(_number(value)),
+    Aggregate.MIN: _least_or_most,
+    Aggregate.MAX: _least_or_most,
+    Aggregate.FIRST: _at_its_time,
+    Aggregate.LAST: _at_its_time,
+    Aggregate.COLLECT: _collected,
+    Aggregate.TOP: _counted,
+}
+#: By aggregate, how two cells become one.
+_JOINS: Mapping[Aggregate, Callable[[Trait, State, State], State]] = {
+    Aggregate.COUNT: lambda _, older, newer: older + newer,
+    Aggregate.SUM: lambda _, older, newer: str(Decimal(str(older)) + Decimal(str(newer))),
+    Aggregate.MIN: _extreme,
+    Aggregate.MAX: _extreme,
+    Aggregate.FIRST: lambda _, older, newer: newer if newer[0] < older[0] else older,
+    Aggregate.LAST: lambda _, older, newer: older if newer[0] < older[0] else newer,
+    Aggregate.COLLECT: lambda trait, older, newer: _newest([*older, *newer], trait.limit),
+    Aggregate.TOP: _tops_joined,
+}
 
 
 def _value(trait: Trait, state: State, now: datetime) -> State:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _changed_enrolment = changer(Enrolment)
 _journal_entry = maker(JournalEntry)
+_decision = maker(Decision)
 
 
 class Draft:
@@ -239,4 +240,4 @@ class Turn:
             rulebook.segments_digest, rulebook.segment_reads
         ):
             customer.segments_by = ""
-        return Decision(customer=self.customer.freeze(next_due_at), effects=tuple(self.effects))
+        return _decision(customer=self.customer.freeze(next_due_at), effects=tuple(self.effects))

@@ -15,6 +15,7 @@ from enum import StrEnum
 import jsonschema_rs
 import orjson
 
+from shopflow.domain.codec_making import maker
 from shopflow.domain.event import IDENTIFIED, Event
 from shopflow.domain.ids import SUBJECT, CustomerId, EventId, is_subject
 from shopflow.runtime.secrets import Secrets
@@ -79,6 +80,10 @@ class Accepted:
     event: Event
     #: As sent, where `event.occurred_at` may have been clamped to the receipt.
     sent_at: datetime
+
+
+_event = maker(Event)
+_accepted = maker(Accepted)
 
 
 class _Bad(Exception):  # noqa: N818 - never leaves this module
@@ -149,8 +154,8 @@ class Ingest:
             raise _Bad(BadReason.PAYLOAD, "data: must be an object")
         if event_type == IDENTIFIED:
             customer, visitor = _identities(customer, visitor, data)
-        return Accepted(
-            event=Event(
+        return _accepted(
+            event=_event(
                 id=EventId(event_id),
                 type=event_type,
                 occurred_at=self._clamped(sent_at, received_at),

@@ -64,7 +64,7 @@ class MemoryBatch:
                 kept = _stored(arrival) if state.history and not arrival.copied else None
                 state.put(state.event_keys, key, kept)
             if not arrival.copied:
-                self._tally.add_event(key[0], arrival.partition, new=news[-1])
+                self._tally.add_events([(key[0], arrival.partition, news[-1])])
         return news
 
     def knows(self, arrival: Arrival) -> bool:

@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from shopflow.domain.journal import JournalEntry, Kind
 from shopflow.domain.trial import CountResult
@@ -28,6 +29,7 @@ MILLIONTHS = 1_000_000
 _ZERO = Decimal(0)
 
 
+@lru_cache(maxsize=1 << 16)
 def partition_of(subject: str, partitions: int) -> int:
     """The partition of an id; the same on every machine and for ever."""
     return zlib.crc32(subject.encode("utf-8", "surrogatepass")) % partitions
@@ -62,9 +64,10 @@ class Tally:
         for row in rows:
             self.add(row.key, row.count, _millionths(row.value), _millionths(row.cost))
 
-    def add_event(self, day: int, partition: int, *, new: bool) -> None:
-        """An event that came in counts once, as accepted or as duplicate."""
-        self.add(StatKey(day, partition, result=ACCEPTED if new else DUPLICATE))
+    def add_events(self, events: Iterable[tuple[int, int, bool]]) -> None:
+        """Each event that came in, by day and partition, counts once: as new or as duplicate."""
+        for (day, partition, new), count in Counter(events).items():
+            self.add(StatKey(day, partition, result=ACCEPTED if new else DUPLICATE), count)
 
     def add_dead_letter(self, at: datetime, subject: str | None) -> None:
         """An input that was put aside counts once."""

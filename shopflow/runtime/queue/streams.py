@@ -36,11 +36,10 @@ class EntryId(NamedTuple):
     @classmethod
     def parse(cls, text: bytes | str) -> EntryId:
         """The place as Redis writes it; what is none is the beginning."""
-        plain = text.decode(errors="replace") if isinstance(text, bytes) else text
-        millis, _, number = plain.partition("-")
-        if millis.isascii() and millis.isdigit() and number.isascii() and number.isdigit():
-            return cls(int(millis), int(number))
-        return cls()
+        # Of bytes only the ASCII digits are digits.
+        plain = text if isinstance(text, bytes) else text.encode(errors="replace")
+        millis, _, number = plain.partition(b"-")
+        return cls(int(millis), int(number)) if millis.isdigit() and number.isdigit() else cls()
 
     @property
     def instant(self) -> datetime:

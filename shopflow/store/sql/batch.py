@@ -83,9 +83,11 @@ class SqlBatch:
         """See `Batch`."""
         kept = [rows.event_row(arrival) for arrival in arrivals]
         news = self._dialect.insert_new(self._connection, shapes.EVENTS, kept)
-        for arrival, row, new in zip(arrivals, kept, news, strict=True):
-            if not arrival.copied:
-                self._tally.add_event(row[0], row[1], new=new)
+        self._tally.add_events(
+            (row[0], row[1], new)
+            for arrival, row, new in zip(arrivals, kept, news, strict=True)
+            if not arrival.copied
+        )
         return news
 
     def knows(self, arrival: Arrival) -> bool:
