@@ -129,6 +129,7 @@ def _run(
                 app.links(),
                 run=parts.write,
                 wishes=lambda: parts.wishes,
+                api_key=os.environ.get(API_KEY, ""),
             ),
         )
         beside = lambda ending: serve(web, listening, ending)  # noqa: E731 - one line, used once

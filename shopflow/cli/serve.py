@@ -82,7 +82,12 @@ def serve(http: str, project: Path) -> None:
             meter=meter,
             advice=advice,
             pages=customer_pages(
-                settings, loaded.ruleset, desk.links, run=desk.run, wishes=desk.wishes
+                settings,
+                loaded.ruleset,
+                desk.links,
+                run=desk.run,
+                wishes=desk.wishes,
+                api_key=os.environ.get(API_KEY, ""),
             ),
         )
 

@@ -41,6 +41,8 @@ class For(StrEnum):
     QUESTION = "q"
     CLICK = "r"
     OPEN = "o"
+    #: What pages of the shop show to one visitor.
+    SLOTS = "s"
 
 
 #: How long a link is good for; what is not here is good for ever.
@@ -50,6 +52,7 @@ LIFE: Mapping[For, timedelta] = {
     For.QUESTION: timedelta(days=90),
     For.CLICK: timedelta(days=400),
     For.OPEN: timedelta(days=90),
+    For.SLOTS: timedelta(days=30),
 }
 
 

@@ -136,6 +136,8 @@ class MemoryViews:
         *,
         state: DeliveryState | None = None,
         workflow: str | None = None,
+        customer: CustomerId | None = None,
+        channel: str | None = None,
         limit: int = 100,
     ) -> list[StoredMessage]:
         """See `Views`."""
@@ -143,7 +145,10 @@ class MemoryViews:
             return [
                 stored
                 for stored in self._newest_messages()
-                if state in {None, stored.state} and workflow in {None, stored.message.workflow}
+                if state in {None, stored.state}
+                and workflow in {None, stored.message.workflow}
+                and customer in {None, stored.message.customer_id}
+                and channel in {None, stored.message.channel}
             ][:limit]
 
     def dead_letters(

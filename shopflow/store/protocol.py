@@ -178,9 +178,11 @@ class Views(SweepReads, TrialReads, CatalogueView, Protocol):
         *,
         state: DeliveryState | None = None,
         workflow: str | None = None,
+        customer: CustomerId | None = None,
+        channel: str | None = None,
         limit: int = 100,
     ) -> list[StoredMessage]:
-        """The newest messages of a state and a workflow."""
+        """The newest messages of a state, a workflow, a customer and a channel."""
 
     def dead_letters(
         self, *, numbers: Collection[int] | None = None, reason: str | None = None, limit: int = 100

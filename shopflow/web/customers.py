@@ -10,9 +10,10 @@ from shopflow.domain.ruleset import Ruleset
 from shopflow.lang.project import Project
 from shopflow.runtime.links import Links
 from shopflow.runtime.wishes import Wishes
-from shopflow.web import unsubscribe
+from shopflow.web import onsite, unsubscribe
 from shopflow.web.office import Office, Runs
 from shopflow.web.pages import Pages
+from shopflow.web.probes import bears
 from shopflow.web.tokens import Desk
 
 
@@ -23,8 +24,16 @@ def customer_pages(
     *,
     run: Runs,
     wishes: Callable[[], Wishes],
+    api_key: str = "",
 ) -> list[Route]:
-    """The routes; `wishes` is called where `run` runs, and opens what it needs at first."""
+    """The routes; `wishes` is called where `run` runs, and opens what it needs at first.
+
+    The key is for what the shop's own server asks; without one, anybody may.
+    """
     pages = Pages(project)
     desk = Desk(pages=pages, links=links, office=Office(run, wishes))
-    return [pages.route(), unsubscribe.route(desk, ruleset)]
+    return [
+        pages.route(),
+        unsubscribe.route(desk, ruleset),
+        *onsite.routes(desk, ruleset, lambda asking: not api_key or bears(asking, api_key)),
+    ]

@@ -309,10 +309,10 @@ def test_what_a_pause_covers_stays_queued(make, queue, lease, store, now, scope)
     assert len(lease("two")) == 3 - len(LEFT[scope])
 
 
-def test_messages_are_listed_by_state_and_workflow(make, queue, lease, store, now):
+def test_messages_are_listed_by_state_workflow_customer_and_channel(make, queue, lease, store, now):
     queue(
         make.message(id="a", decided_at=now - MINUTE),
-        make.message(id="b", workflow="review"),
+        make.message(id="b", workflow="review", customer_id="ben"),
         make.message(id="c", channel="sms"),
     )
     lease()
@@ -320,4 +320,7 @@ def test_messages_are_listed_by_state_and_workflow(make, queue, lease, store, no
     assert [kept.message.id for kept in views.messages()] == ["c", "b", "a"]
     assert [kept.message.id for kept in views.messages(workflow="review")] == ["b"]
     assert [kept.message.id for kept in views.messages(state=DeliveryState.QUEUED)] == ["c"]
+    assert [kept.message.id for kept in views.messages(customer="ben")] == ["b"]
+    assert [kept.message.id for kept in views.messages(channel="sms")] == ["c"]
+    assert views.messages(customer="ben", channel="sms") == []
     assert [kept.message.id for kept in views.messages(limit=1)] == ["c"]

@@ -29,6 +29,7 @@ from shopflow.store.opening import open_store
 from shopflow.web.app import create_app
 from shopflow.web.customers import customer_pages
 
+API_KEY = "a key of tests"
 SECRET = "a secret of tests that is long enough"
 #: Where links lead in the tests: the door of the very process is put in for it.
 PUBLIC = "https://shop.example"
@@ -124,11 +125,11 @@ def a_shop_with_pages(folder, *, production=False, sink=None, files=None, **emai
             path.write_text(text, encoding="utf-8")
             open_store(database, partitions=4).close()
             stack.enter_context(_process(folder, "worker", env=environment))
-            url = stack.enter_context(_listening(folder, "serve", env=environment))
+            url = stack.enter_context(listening(folder, "serve", env=environment))
             streams = Streams(redis, namespace, 4)
             send = streams.add
         else:
-            url = stack.enter_context(_listening(folder, "run", env=environment))
+            url = stack.enter_context(listening(folder, "run", env=environment))
 
             def send(lines):
                 answer = httpx.post(f"{url}/v1/events", content=b"\n".join(lines), timeout=30)
@@ -162,7 +163,7 @@ def _process(folder, *words, **options):
 
 
 @contextmanager
-def _listening(folder, command, **options):
+def listening(folder, command, **options):
     with _process(folder, command, "--http", "127.0.0.1:0", **options) as (process, said):
         found = lambda: next((m for line in said if (m := _LISTENS.search(line))), None)  # noqa: E731
         wait_for(lambda: found() or process.poll() is not None)
@@ -183,6 +184,7 @@ def pages_in_process(folder, files=None):
             links,
             run=parts.write,
             wishes=lambda: parts.wishes,
+            api_key=API_KEY,
         )
         try:
             yield Inside(app, parts, links, create_app(Door(), pages=routes))

@@ -160,15 +160,17 @@ class SqlViews:
         *,
         state: DeliveryState | None = None,
         workflow: str | None = None,
+        customer: CustomerId | None = None,
+        channel: str | None = None,
         limit: int = 100,
     ) -> list[StoredMessage]:
         """See `Views`."""
         table = tables.messages
         wanted = select(table).order_by(table.c.decided_at.desc(), table.c.id.desc()).limit(limit)
-        if state is not None:
-            wanted = wanted.where(table.c.state == state.value)
-        if workflow is not None:
-            wanted = wanted.where(table.c.workflow == workflow)
+        asked = {"state": state, "workflow": workflow, "customer_id": customer, "channel": channel}
+        for column, value in asked.items():
+            if value is not None:
+                wanted = wanted.where(table.c[column] == str(value))
         with self._database.reading() as connection:
             return [rows.stored_message(row) for row in connection.execute(wanted).mappings()]
 
