@@ -80,9 +80,8 @@ class Postgres:
     def insert(self, connection: Connection, shape: Shape, rows: Sequence[tuple[Any, ...]]) -> None:
         """See `Dialect`."""
         if rows:
-            self._carrying(connection, shape, rows).execute(
-                _insert(shape), (_records(shape.columns, rows),)
-            )
+            self._hold_places(connection, shape, rows)
+            _tell(connection, _insert(shape), _records(shape.columns, rows))
 
     def insert_new(
         self, connection: Connection, shape: Shape, rows: Sequence[tuple[Any, ...]]
@@ -91,10 +90,9 @@ class Postgres:
         if not rows:
             return []
         statement = f"{_insert(shape)} RETURNING {', '.join(shape.key)}"
-        made = self._carrying(connection, shape, rows).execute(
-            statement, (_records(shape.columns, rows),)
-        )
-        fresh = set(made.fetchall())
+        self._hold_places(connection, shape, rows)
+        made = _ask(connection, statement, _records(shape.columns, rows))
+        fresh = set(_answer(connection, made))
         places = [shape.columns.index(name) for name in shape.key]
         news = []
         for row in rows:
@@ -110,24 +108,23 @@ class Postgres:
         """See `Dialect`."""
         if not rows:
             return []
-        found = _driver(connection).execute(_change(change), (_records(change.names, rows),))
-        return [key for (key,) in found.fetchall()]
+        found = _ask(connection, _change(change), _records(change.names, rows))
+        return [key for (key,) in _answer(connection, found)]
 
     def customers(
         self, connection: Connection, keys: Sequence[tuple[int, str]], *, to_write: bool
     ) -> Iterator[CustomerRow]:
         """See `Dialect`."""
-        driver = _driver(connection)
         statement = _CUSTOMERS + _LOCKED if to_write else _CUSTOMERS
         missing = dict.fromkeys(key for _, key in keys)
-        for row in _read(driver, statement, keys):
+        for row in _read(connection, statement, keys):
             del missing[row[0]]
             yield row
         if to_write and missing:
             absent = [key for key in keys if key[1] in missing]
             partitions = sorted({partition for partition, _ in absent})
-            driver.execute(_LOCK_PARTITIONS, (_LOCK_SPACE, orjson.dumps(partitions).decode()))
-            yield from _read(driver, statement, absent)
+            _tell(connection, _LOCK_PARTITIONS, _LOCK_SPACE, orjson.dumps(partitions).decode())
+            yield from _read(connection, statement, absent)
 
     def scrub(self) -> None:
         """See `Dialect`; the server's own autovacuum takes dead rows away."""
@@ -138,24 +135,24 @@ class Postgres:
         self.days.forget()
         return fault_of(error, self.name)
 
-    def _carrying(
+    def _hold_places(
         self, connection: Connection, shape: Shape, rows: Sequence[tuple[Any, ...]]
-    ) -> Any:
-        """The driver's connection, for which there is a place for each of the rows."""
-        driver = _driver(connection)
+    ) -> None:
+        """There is a place for each of the rows until the transaction ends."""
         if new := self.days.hold(shape.table.name, rows):
-            driver.execute(f"LOCK TABLE {', '.join(sorted(set(new)))} IN ROW EXCLUSIVE MODE")
-        return driver
+            _tell(connection, f"LOCK TABLE {', '.join(sorted(set(new)))} IN ROW EXCLUSIVE MODE")
 
 
-def _read(driver: Any, statement: str, keys: Sequence[tuple[int, str]]) -> Iterator[CustomerRow]:
+def _read(
+    connection: Connection, statement: str, keys: Sequence[tuple[int, str]]
+) -> Iterator[CustomerRow]:
     columns = ("partition", "id")
     answers = [
-        driver.execute(statement, (_records(columns, keys[start : start + PART]),))
+        _ask(connection, statement, _records(columns, keys[start : start + PART]))
         for start in range(0, len(keys), PART)
     ]
     for answer in answers:
-        yield from answer.fetchall()
+        yield from _answer(connection, answer)
 
 
 @lru_cache(maxsize=64)
@@ -180,13 +177,36 @@ def _records(columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> str:
     return orjson.dumps([dict(zip(columns, row, strict=True)) for row in rows]).decode()
 
 
-def _driver(connection: Connection) -> Any:
-    """The driver's connection; what is executed on it waits for nothing but its own answer."""
+def _tell(connection: Connection, statement: str, *parameters: object) -> None:
+    """Has a statement carried out whose answer nobody needs."""
+    _ask(connection, statement, *parameters)
+    _pause(connection)
+
+
+def _ask(connection: Connection, statement: str, *parameters: object) -> Any:
+    """A cursor for `_answer`, which waits for nothing but what was asked up to here."""
     driver: Any = connection.connection.driver_connection
     if "pipeline" not in connection.info:
-        pipeline = connection.info["pipeline"] = ExitStack()
-        pipeline.enter_context(driver.pipeline())
-    return driver
+        closing = connection.info["pipeline"] = ExitStack()
+        connection.info["answers"] = closing.enter_context(driver.pipeline()).result_queue
+    return driver.execute(statement, parameters)
+
+
+def _answer(connection: Connection, cursor: Any) -> list[Any]:
+    rows: list[Any] = cursor.fetchall()
+    _pause(connection)
+    return rows
+
+
+def _pause(connection: Connection) -> None:
+    """Lets the server count the silence from here on.
+
+    It counts only after a sync: without one, a process that stops now would keep its locks for as
+    long as it sleeps, whatever SLEEP says. `Pipeline.sync` would wait until the server has done
+    all, so the word is sent here, and its place among the answers kept.
+    """
+    connection.info["answers"].append(None)
+    connection.connection.driver_connection.pgconn.pipeline_sync()  # type: ignore[union-attr]
 
 
 def _settle(connection: Connection) -> None:
@@ -211,4 +231,6 @@ def _bound_waits(raw: Any, _: object) -> None:
     raw.execute(f"SET lock_timeout = '{LOCKED}s'")
     for name, seconds in _KEEPALIVES.items():
         raw.execute(f"SET tcp_{name} = {seconds}")
+    # Nor does it wait longer for one that does not fetch what it asked for.
+    raw.execute(f"SET tcp_user_timeout = '{SLEEP}s'")
     raw.commit()
