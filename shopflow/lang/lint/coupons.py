@@ -76,7 +76,6 @@ def _latest_sends(workflow: Workflow, step: Step) -> Iterator[tuple[Send, timede
     """The sends that show the step's code, and how long after its draw each may leave at most."""
     if isinstance(step, Send):
         yield step, step.max_lateness
-        return
     for send in workflow.steps.values():
         if isinstance(send, Send) and _shows(send, step.id):
             way = longest_between(workflow.steps, step.next, send.id, workflow.values)
