@@ -61,7 +61,10 @@ def sends(steps: list) -> Iterator[dict]:
             yield step
         for inner in (step.get("then"), step.get("else"), step.get("repeat", {}).get("steps")):
             yield from sends(inner or [])
-        for branch in [*step.get("choose", []), *step.get("split", [])]:
+        split = step.get("split", [])
+        if isinstance(split, dict):
+            split = split["branches"]
+        for branch in [*step.get("choose", []), *split]:
             yield from sends(branch.get("then") or branch.get("else") or [])
 
 
