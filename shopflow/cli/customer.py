@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from shopflow.runtime.erasure import Person
 from shopflow.runtime.hashes import Hashes, hold
 from shopflow.runtime.queue.fleet import connect
 from shopflow.runtime.queue.streams import Streams
+from shopflow.runtime.safety import log_of
 from shopflow.store.protocol import Store
 
 
@@ -117,7 +119,14 @@ def erase(
         if not yes:
             visitors = f" and {len(person.aliases)} visitors" if person.aliases else ""
             click.confirm(f"Erase {person.id}{visitors} for good?", abort=True)
-        receipt = erasure.erase(store, hashes, person, datetime.now(UTC), streams=streams)
+        receipt = erasure.erase(
+            store,
+            hashes,
+            person,
+            datetime.now(UTC),
+            streams=streams,
+            log=log_of(os.environ, project),
+        )
     if style == "json":
         click.echo(
             json.dumps(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from shopflow.domain.journal import Stopped
 from shopflow.runtime import suppression_files
 from shopflow.runtime.app import project_hashes
 from shopflow.runtime.hashes import Hashes, hold
+from shopflow.runtime.safety import log_of, suppressed
 from shopflow.store.protocol import Store
 from shopflow.store.records import Suppression
 
@@ -72,6 +74,8 @@ def add(address: str, channel: str, scope: str, style: str, project: Path) -> No
             reason=Stopped.MANUAL,
             at=datetime.now(UTC),
         )
+        if (log := log_of(os.environ, project)) is not None:
+            log.note(suppressed([one]))
         store.people.suppress([one])
     click.echo(json.dumps(_record(one)) if style == "json" else f"suppressed: {_line(one)}")
 
@@ -133,7 +137,13 @@ def import_list(file: IO[str], channel: str, reason: str, style: str, project: P
     now = datetime.now(UTC)
     with _opened(project) as (store, hashes):
         done = suppression_files.read(
-            store.people, hashes, file, channel=channel, reason=Stopped(reason), now=now
+            store.people,
+            hashes,
+            file,
+            channel=channel,
+            reason=Stopped(reason),
+            now=now,
+            log=log_of(os.environ, project),
         )
     if style == "json":
         refused = [{"line": line, "why": why} for line, why in done.refused]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,7 +20,7 @@ from shopflow.domain.workflow import Workflow
 from shopflow.engine import Rulebook, with_retained
 from shopflow.errors import RulesInvalid, SettingsError
 from shopflow.lang.calendars import zone
-from shopflow.lang.project import Project
+from shopflow.lang.project import DeliveryMode, Project
 from shopflow.rulebook import LoadedProject, compile_workflow, load_project
 from shopflow.runtime import upkeep
 from shopflow.runtime.advance import Replay
@@ -35,12 +34,14 @@ from shopflow.runtime.ingest import Ingest
 from shopflow.runtime.keys import KeysNow
 from shopflow.runtime.links import NOWHERE, Keyring, Links
 from shopflow.runtime.meter import Meter
-from shopflow.runtime.nightly import Nightly, starter
+from shopflow.runtime.nightly import Nightly, Watch, starter
 from shopflow.runtime.occasions import Occasions
 from shopflow.runtime.pacing import outlets_of
 from shopflow.runtime.process import Processor
 from shopflow.runtime.products import ProductFacts
 from shopflow.runtime.retry import RetryPolicy
+from shopflow.runtime.runner import only_runner
+from shopflow.runtime.safety import Marks, SafetyLog, log_of, pause_if_restored
 from shopflow.runtime.shelves import StoreShelves
 from shopflow.runtime.stops import Stops
 from shopflow.runtime.sweep import Sweeps
@@ -101,6 +102,7 @@ class App:
             hashes=self.hashes,
             trials=Trials(self.store) if rulebook.has_trials else None,
             tombstones=Tombstones(self.hashes),
+            safety=self.safety,
         )
         if rules.trials is not None and self.event_clock:
             rules.trials.advance = Replay(self.store, rules)
@@ -123,18 +125,28 @@ class App:
         """By which suppressed addresses and erased persons are known."""
         return project_hashes(self.project)
 
+    @property
+    def safety(self) -> SafetyLog | None:
+        """What a restored backup must not forget; a replay has nothing of the kind."""
+        return None if self.event_clock else log_of(os.environ, self.project.root)
+
     def links(self) -> Links:
         """Makes and opens links by the keys that the store keeps."""
         return links_of(self.project, os.environ, KeysNow(self.store.keys.all))
 
-    def nightly(self) -> tuple[Nightly, ...]:
-        """What is done every night: recommendations are computed, and what is old is forgotten."""
+    def nightly(self) -> tuple[Watch, ...]:
+        """What is done every night: recommendations are computed, and what is old is forgotten.
+
+        And every few minutes the marks that tell an old database.
+        """
+        safety = self.safety
         where = zone(self.project.timezone) or UTC
         url, partitions = database_url(self.project), self.store.partitions
         forget = upkeep.starter(url, partitions, self.loaded.ruleset.retention)
         return (
             Nightly(self.store, where, starter(url, partitions)),
             Nightly(self.store, where, forget, schedule=upkeep.SCHEDULE, hour=upkeep.HOUR),
+            *([Marks(safety, self.store)] if safety is not None else []),
         )
 
     def deploy(self, now: datetime) -> bool:
@@ -172,7 +184,7 @@ class App:
         retry: RetryPolicy | None = None,
     ) -> Deliverer:
         """Delivers on all channels, or on these, as this owner."""
-        project = self.project
+        project, safety = self.project, self.safety
         envelopes = Envelopes(
             ruleset=self.loaded.ruleset,
             templates=self.loaded.templates,
@@ -197,6 +209,7 @@ class App:
             owner=owner,
             retry=retry or RetryPolicy(),
             meter=self.meter,
+            note_sent=safety.note_sent if safety is not None else lambda _: None,
             stopped=Stops(self.store.views, self.hashes).among,
         )
         return Deliverer(carriers_of(project) if carriers is None else carriers, delivery)
@@ -223,13 +236,15 @@ def open_app(
     if project:
         loaded = replace(loaded, project=replace(loaded.project, **project))  # type: ignore[arg-type]
     url = database_url(loaded.project)
-    with _only_runner(url):
+    with only_runner(url):
         store = open_store(url, partitions=loaded.project.partitions)
         try:
             hold(store, project_hashes(loaded.project))
             codes = CodesAhead(store.codes, wall_clock)
             app = App(loaded=loaded, store=store, event_clock=event_clock, codes=codes)
             app.deploy(wall_clock())
+            if app.safety is not None and loaded.project.delivery.mode is not DeliveryMode.SINK:
+                pause_if_restored(app.safety, store, wall_clock())
             store.make_room(wall_clock() + upkeep.AHEAD)
             yield app
             codes.give_back()
@@ -318,24 +333,3 @@ def live_since(store: Store) -> dict[str, datetime]:
         ids = {str(one["id"]) for one in workflows if isinstance(one, Mapping) and "id" in one}
         since = {name: since.get(name, revision.deployed_at) for name in ids}
     return since
-
-
-@contextmanager
-def _only_runner(url: str) -> Iterator[None]:
-    """Holds the state for this process: two would deliver the same messages.
-
-    The lock goes with the process, however it ends.
-    """
-    if not url.startswith(_SQLITE):
-        yield
-        return
-    path = Path(f"{url.removeprefix(_SQLITE).partition('?')[0]}.lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as e:
-            raise SettingsError(
-                f"another shopflow runs on {url}: stop it, or ask it over HTTP (run --http)"
-            ) from e
-        yield

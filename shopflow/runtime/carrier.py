@@ -18,6 +18,7 @@ from shopflow.runtime.pacing import Outlet, outlets_of
 from shopflow.runtime.retry import RetryPolicy
 from shopflow.runtime.scribe import Write
 from shopflow.store.protocol import Store
+from shopflow.store.records import Retry, Settled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,8 @@ class Delivery:
     #: Channels that repeat what was begun and never answered.
     resend: frozenset[str] = frozenset()
     meter: Meter = field(default_factory=Meter)
+    #: Keeps the keys of what left, outside of the database.
+    note_sent: Callable[[Sequence[Settled | Retry]], None] = field(default=lambda _: None)
     #: Which messages go to suppressed addresses.
     stopped: Callable[[Sequence[Message]], Collection[MessageId]] = field(default=lambda _: ())
 

@@ -30,7 +30,9 @@ class Desk:
         self._carrier = carrier
         self._delivery = delivery
         self._owner = f"{delivery.owner}:{carrier.name}"
-        self._scribe = Scribe(delivery.store.outbox, delivery.write, self._owner)
+        self._scribe = Scribe(
+            delivery.store.outbox, delivery.write, self._owner, delivery.note_sent
+        )
         self._common = Common(
             scribe=self._scribe,
             hands=Hands(carrier.slots),

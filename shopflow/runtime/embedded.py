@@ -20,7 +20,7 @@ from shopflow.runtime.deliver import Deliverer
 from shopflow.runtime.door import Door, answer
 from shopflow.runtime.memory import settled
 from shopflow.runtime.meter import DECISION, TICK, Meter
-from shopflow.runtime.nightly import Nightly
+from shopflow.runtime.nightly import Watch
 from shopflow.runtime.process import Answer, Entry, Processor, Taken, tell_refused
 from shopflow.runtime.simulate import Until
 from shopflow.runtime.sources import Source
@@ -105,7 +105,7 @@ class Parts:
     meter: Meter = field(default_factory=Meter)
     event_clock: bool = False
     #: What is computed every night; None where the events are the clock.
-    nightly: Sequence[Nightly] = ()
+    nightly: Sequence[Watch] = ()
 
 
 class Embedded:

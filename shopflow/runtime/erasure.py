@@ -14,8 +14,10 @@ from datetime import datetime
 from shopflow.domain.customer import Customer, SuppressionScope
 from shopflow.domain.ids import CustomerId, derive
 from shopflow.domain.journal import Stopped
+from shopflow.runtime import safety
 from shopflow.runtime.hashes import Hashes
 from shopflow.runtime.queue.streams import Streams
+from shopflow.runtime.safety import SafetyLog
 from shopflow.runtime.secrets import BLANK
 from shopflow.store.people import Erasure
 from shopflow.store.protocol import Store
@@ -78,14 +80,23 @@ def person_of(store: Store, customer_id: CustomerId) -> Person:
 
 
 def erase(
-    store: Store, hashes: Hashes, person: Person, at: datetime, *, streams: Streams | None = None
+    store: Store,
+    hashes: Hashes,
+    person: Person,
+    at: datetime,
+    *,
+    streams: Streams | None = None,
+    log: SafetyLog | None = None,
 ) -> Receipt:
     """Nothing is left of the person but hashes.
 
     Raises:
         StoreError: The database's files cannot be cleaned now; erasing once more does it.
     """
-    done = store.people.erase(erasure_of(hashes, person, at))
+    wanted = erasure_of(hashes, person, at)
+    if log is not None:
+        log.note(safety.erased(wanted))
+    done = store.people.erase(wanted)
     words = _long(person.addresses)
     entries = streams.forget(_about(person, words)) if streams is not None else 0
     mentions = store.people.mentions(words, blank=BLANK)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
+from typing import Protocol
 
 from shopflow.errors import StoreError
 from shopflow.runtime.recommendations import compute_all
@@ -22,6 +23,13 @@ log = logging.getLogger("shopflow.recommend")
 SCHEDULE = "shopflow.recommendations"
 #: When it is, on the clock of the project.
 HOUR = 3
+
+
+class Watch(Protocol):
+    """Something that is looked at again and again, and done when it is time."""
+
+    def look(self, now: datetime) -> bool:
+        """Does what is due; True when something was."""
 
 
 class Nightly:

@@ -36,7 +36,14 @@ class Scribe:
     doubt than there are slots. The word on its last message and the begin of its next go together.
     """
 
-    def __init__(self, outbox: Outbox, write: Write, owner: str) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        write: Write,
+        owner: str,
+        note_sent: Callable[[Sequence[Settled | Retry]], None] = lambda _: None,
+    ) -> None:
+        self._note_sent = note_sent
         self._outbox = outbox
         self._write = write
         self._owner = owner
@@ -74,6 +81,7 @@ class Scribe:
 
     def _commit(self, entries: Sequence[_Entry]) -> set[MessageId]:
         words = [word for entry in entries for word in entry.words]
+        self._note_sent(words)
         return self._outbox.record(
             owner=self._owner,
             settled=[word for word in words if isinstance(word, Settled)],

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from shopflow.domain.customer import SuppressionScope
 from shopflow.domain.ids import MessageId
-from shopflow.domain.journal import Lift, Suppress
+from shopflow.domain.journal import LedgerEntry, Lift, Suppress
 from shopflow.domain.message import Message
 from shopflow.engine.consent import OBJECTABLE
+from shopflow.runtime import safety
 from shopflow.runtime.hashes import Hashes
+from shopflow.runtime.safety import SafetyLog
 from shopflow.store.people import Lifted
-from shopflow.store.protocol import Views
+from shopflow.store.protocol import Batch, Views
 from shopflow.store.records import Suppression
 
 
@@ -52,6 +54,28 @@ def _stops(found: Suppression, message: Message) -> bool:
         return False
     # Whoever was erased and comes back is owed what a new order brings, and no more.
     return found.scope == SuppressionScope.ADDRESS or message.message_class in OBJECTABLE
+
+
+def keep_stops(
+    batch: Batch,
+    effects: Sequence[Suppress | Lift],
+    ledger: Sequence[LedgerEntry],
+    hashes: Hashes,
+    log: SafetyLog | None,
+) -> None:
+    """What stops, or no longer stops, is in the batch, in the order decided; and in the log."""
+    lines = safety.refusals(ledger, hashes)
+    for effect in effects:
+        if isinstance(effect, Suppress):
+            stops = [*stops_of(effect, hashes)]
+            batch.suppress(stops)
+            lines += safety.suppressed(stops)
+        else:
+            lifts = [*lifts_of(effect, hashes)]
+            batch.lift(lifts)
+            lines += safety.lifted(lifts)
+    if log is not None:
+        log.note(lines)
 
 
 def stops_of(effect: Suppress, hashes: Hashes) -> Iterable[Suppression]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,6 +13,7 @@ from shopflow.domain.customer import SuppressionScope
 from shopflow.domain.journal import Stopped
 from shopflow.errors import SettingsError
 from shopflow.runtime.hashes import Hashes
+from shopflow.runtime.safety import SafetyLog, suppressed
 from shopflow.store.people import People
 from shopflow.store.records import Suppression
 
@@ -39,7 +40,14 @@ class Imported:
 
 
 def read(
-    people: People, hashes: Hashes, file: IO[str], *, channel: str, reason: Stopped, now: datetime
+    people: People,
+    hashes: Hashes,
+    file: IO[str],
+    *,
+    channel: str,
+    reason: Stopped,
+    now: datetime,
+    log: SafetyLog | None = None,
 ) -> Imported:
     """Every good line of the file is suppressed; the channel and the reason are for lines without.
 
@@ -63,10 +71,16 @@ def read(
             continue
         done.taken += 1
         if len(part) == PART:
-            people.suppress(part)
+            _keep(people, part, log)
             part = []
-    people.suppress(part)
+    _keep(people, part, log)
     return done
+
+
+def _keep(people: People, part: Sequence[Suppression], log: SafetyLog | None) -> None:
+    if log is not None:
+        log.note(suppressed(part))
+    people.suppress(part)
 
 
 def write(suppressions: Iterable[Suppression], file: IO[str]) -> int:

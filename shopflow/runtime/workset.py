@@ -44,8 +44,9 @@ from shopflow.runtime.hashes import Hashes
 from shopflow.runtime.ingest import BadReason, as_sent
 from shopflow.runtime.occasions import Occasions
 from shopflow.runtime.products import ProductFacts
+from shopflow.runtime.safety import SafetyLog
 from shopflow.runtime.secrets import Secrets
-from shopflow.runtime.stops import lifts_of, stops_of
+from shopflow.runtime.stops import keep_stops
 from shopflow.runtime.tombstones import Tombstones
 from shopflow.runtime.trials import Results, Trials
 from shopflow.store.protocol import Batch
@@ -73,6 +74,8 @@ class Rules:
     hashes: Hashes | None = None
     #: None: no split is tried.
     trials: Trials | None = None
+    #: None: a restored backup would forget what it does not hold.
+    safety: SafetyLog | None = None
     #: None: nobody was ever erased.
     tombstones: Tombstones | None = None
 
@@ -182,8 +185,8 @@ class Workset:
         batch.save(self._customers[key] for key in sorted(self._changed))
         batch.journal(self._journal)
         batch.ledger(self._ledger)
-        if self._stops:
-            self._write_stops()
+        if self._rules.hashes is not None:
+            keep_stops(batch, self._stops, self._ledger, self._rules.hashes, self._rules.safety)
         if self._heard:
             batch.note_heard(self._heard)
         self._draws.write(batch)
@@ -254,17 +257,6 @@ class Workset:
             self._batch.drop_waits(gone)
         if new:
             self._batch.add_waits(sorted(new))
-
-    def _write_stops(self) -> None:
-        """In the order decided: who complains may agree anew, and complain again."""
-        hashes = self._rules.hashes
-        if hashes is None:
-            return
-        for effect in self._stops:
-            if isinstance(effect, Suppress):
-                self._batch.suppress([*stops_of(effect, hashes)])
-            else:
-                self._batch.lift([*lifts_of(effect, hashes)])
 
     def _write_outgoing(self) -> int:
         """In the order decided: a message may be queued, cancelled and asked for again."""

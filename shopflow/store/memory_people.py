@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
-from shopflow.domain.ids import CustomerId
+from shopflow.domain.ids import CustomerId, MessageId
 from shopflow.domain.journal import LedgerEntry
 from shopflow.store.memory_state import State
 from shopflow.store.people import LIFTABLE, Erased, Erasure, Lifted, Tombstone
-from shopflow.store.records import Suppression
+from shopflow.store.records import StoredMessage, Suppression
 
 
 def suppress(state: State, given: Suppression) -> None:
@@ -52,6 +52,11 @@ class MemoryPeople:
         """See `People`."""
         with self._state.lock:
             return [entry for entry in self._state.ledger if entry.customer_id in ids]
+
+    def messages(self, ids: Collection[MessageId]) -> list[StoredMessage]:
+        """See `People`."""
+        with self._state.lock:
+            return [self._state.rows[each].stored for each in ids if each in self._state.rows]
 
     def suppressions(self) -> Iterator[Suppression]:
         """See `People`."""

@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from shopflow.domain.customer import SuppressionScope
-from shopflow.domain.ids import CustomerId
+from shopflow.domain.ids import CustomerId, MessageId
 from shopflow.domain.journal import LedgerEntry
-from shopflow.store.records import Suppression
+from shopflow.store.records import StoredMessage, Suppression
 
 #: Scopes that stop marketing only, and that the person's own fresh word may lift.
 LIFTABLE = frozenset({SuppressionScope.MARKETING, SuppressionScope.PERSON})
@@ -66,6 +66,9 @@ class People(Protocol):
 
     def ledger(self, ids: Collection[CustomerId]) -> list[LedgerEntry]:
         """All that the consent ledger holds of these ids, as it was written."""
+
+    def messages(self, ids: Collection[MessageId]) -> list[StoredMessage]:
+        """The messages of these ids that there are."""
 
     def suppressions(self) -> Iterator[Suppression]:
         """Every suppression, by hash."""

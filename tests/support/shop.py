@@ -72,7 +72,7 @@ class Shop:
         self.call("run", str(write_events(path, events)))
 
     def search(self, customer="anna", **more):
-        return self.event("search.performed", customer, query="lamp", **more)
+        return self.event("search.performed", customer, **{"query": "lamp", **more})
 
     def known(self, customer="anna", **data):
         """The customer, with an address and consent."""

@@ -24,7 +24,7 @@ from shopflow.runtime.embedded import replay_clock, wall_clock
 from shopflow.runtime.memory import settled
 from shopflow.runtime.meter import BUSY
 from shopflow.runtime.meter import TICK as TICKED
-from shopflow.runtime.nightly import Nightly
+from shopflow.runtime.nightly import Watch
 from shopflow.runtime.queue.bells import RENEWAL, Bell, Bells, Kind
 from shopflow.runtime.queue.delivery import Deliveries
 from shopflow.runtime.queue.intake import Intake
@@ -75,7 +75,7 @@ class Fleet:
     bells: Bells
     deliveries: Deliveries
     deciders: Deciders
-    nightly: Sequence[Nightly]
+    nightly: Sequence[Watch]
     #: What this process answers.
     kinds: Collection[Kind]
     #: Types of events about no customer that every partition has to see.

@@ -21,14 +21,15 @@ from sqlalchemy import (
 )
 
 from shopflow.domain.customer import Consent, ConsentState, LegalBasis
-from shopflow.domain.ids import CustomerId, EventId
+from shopflow.domain.ids import CustomerId, EventId, MessageId
 from shopflow.domain.journal import LedgerEntry
 from shopflow.store import tables
 from shopflow.store.mentions import blanked, pattern_of
 from shopflow.store.people import LIFTABLE, Erased, Erasure, Lifted, Tombstone
-from shopflow.store.records import Suppression
+from shopflow.store.records import StoredMessage, Suppression
 from shopflow.store.sql import shapes
 from shopflow.store.sql.database import Database, again
+from shopflow.store.sql.rows import stored_message
 from shopflow.store.tables import instant, micros
 
 #: Rows that one page holds.
@@ -93,6 +94,12 @@ class SqlPeople:
         wanted = select(table).where(table.c.customer_id.in_(sorted(ids))).order_by(table.c.seq)
         with self._database.reading() as connection:
             return [ledger_entry(row) for row in connection.execute(wanted).mappings()]
+
+    def messages(self, ids: Collection[MessageId]) -> list[StoredMessage]:
+        """See `People`."""
+        wanted = select(tables.messages).where(tables.messages.c.id.in_(sorted(ids)))
+        with self._database.reading() as connection:
+            return [stored_message(row) for row in connection.execute(wanted).mappings()]
 
     def suppressions(self) -> Iterator[Suppression]:
         """See `People`."""
