@@ -128,6 +128,8 @@ class Message:
     #: The way out; empty for the classes that have none.
     unsubscribe_url: str = ""
     unsubscribe_mailto: str = ""
+    #: Where the person chooses what they receive; empty where there is no such page.
+    preferences_url: str = ""
     sender: Sender = field(default_factory=Sender)
     created_at: datetime
     #: Counted from 1.

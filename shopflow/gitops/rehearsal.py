@@ -38,6 +38,10 @@ from shopflow.recommend import FixedShelves, Recommender
 
 #: Stands for the link of the way out when a message is rendered.
 WAY_OUT = "https://example.com/unsubscribe"
+LINKS = {
+    "confirm": "https://example.com/confirm",
+    "preferences": "https://example.com/preferences",
+}
 _TEMPLATE = "template"
 
 
@@ -267,6 +271,7 @@ class _Performance:
             **(shown_now(message, self._shop.products) or message.variables),
             "shop": self._stage.shop,
             "unsubscribe_url": WAY_OUT,
+            "links": LINKS,
             "recommend": self._recommender(message),
         }
         if not message.template:

@@ -21,7 +21,7 @@ from shopflow.engine.shopper import shopper_of
 from shopflow.engine.turn import Draft
 from shopflow.errors import TemplateError, TooFewProducts
 from shopflow.recommend import FixedShelves, Recommender, Shelves
-from shopflow.runtime.links import Links, Subject
+from shopflow.runtime.links import For, Links, Subject
 from shopflow.store.records import LeasedMessage
 
 #: Fields of the sender that templates read as `shop.<name>`.
@@ -91,6 +91,7 @@ class Envelopes:
             **shown,
             "shop": self._shop,
             "unsubscribe_url": way_out,
+            "links": (ours := self._links(message, now)),
             "recommend": self._recommender(customer, now),
         }
         try:
@@ -105,7 +106,14 @@ class Envelopes:
         except TemplateError:
             return Withheld(outcome=Outcome.FAILED, reason=Reason.TEMPLATE)
         mailto = self.links.unsubscribe_mailto(subject) if leaves else ""
-        return self._filled(leased, content, way_out, mailto)
+        ready = self._filled(leased, content, way_out, mailto)
+        return replace(ready, preferences_url=ours["preferences"]) if leaves else ready
+
+    def _links(self, message: Message, now: datetime) -> Mapping[str, str]:
+        """Pages of ours for this person, reached by this address."""
+        says = message.customer_id, message.channel, self.links.fingerprint(message.address)
+        pages = {"confirm": For.CONFIRM, "preferences": For.PREFERENCES}
+        return {name: self.links.url(page, *says, now=now) for name, page in pages.items()}
 
     def _recommender(self, customer: Customer | None, now: datetime) -> Recommender:
         if customer is None:

@@ -10,11 +10,14 @@ from shopflow.domain.ruleset import Ruleset
 from shopflow.lang.project import Project
 from shopflow.runtime.links import Links
 from shopflow.runtime.wishes import Wishes
-from shopflow.web import onsite, unsubscribe
+from shopflow.web import confirm, onsite, preferences, subscribe, unsubscribe
 from shopflow.web.office import Office, Runs
 from shopflow.web.pages import Pages
 from shopflow.web.probes import bears
 from shopflow.web.tokens import Desk
+
+#: Where numbers are from that are written without their country, by the project's language.
+_REGIONS = {"fr": "FR", "en": "GB", "de": "DE", "es": "ES", "it": "IT", "nl": "NL"}
 
 
 def customer_pages(
@@ -35,5 +38,8 @@ def customer_pages(
     return [
         pages.route(),
         unsubscribe.route(desk, ruleset),
+        preferences.route(desk, ruleset),
+        confirm.route(desk, ruleset),
+        subscribe.route(desk, ruleset, _REGIONS.get(project.locale.partition("-")[0], "FR")),
         *onsite.routes(desk, ruleset, lambda asking: not api_key or bears(asking, api_key)),
     ]

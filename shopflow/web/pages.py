@@ -156,6 +156,7 @@ async def form(request: Request) -> Mapping[str, list[str]]:
             keep_blank_values=True,
             max_num_fields=MAX_FIELDS,
             strict_parsing=bool(body),
+            errors="strict",
         )
     except ValueError as e:
         raise Refusal(400, "no_form") from e

@@ -397,3 +397,23 @@ async def test_a_store_that_fails_ends_the_deliverer_at_whatever_commit(messages
             await post.deliverer().run()
     assert not limit.expired()
     assert raised.group_contains(StoreError, match="disk is full")
+
+
+async def test_templates_and_channels_know_our_pages_for_this_very_address():
+    service = a_message(2, purpose="service", message_class=MessageClass.SERVICE)
+    seen = []
+
+    class Noting(Templates):
+        def render(self, name, channel, locale, variables):
+            seen.append(variables["links"])
+            return super().render(name, channel, locale, variables)
+
+    post = Post(a_message(1), service, templates=Noting())
+    await post.deliver()
+    for page in (For.CONFIRM, For.PREFERENCES):
+        (url, _) = (links[page.name.lower()] for links in seen)
+        opened = LINKS.open(page, url.rpartition("/")[2], now=post.now)
+        assert opened.says == ["anna", "email", LINKS.fingerprint(a_message().address)]
+    by_class = {one.message_class: one.preferences_url for one in post.channel.messages}
+    assert by_class["service"] == ""
+    assert by_class["marketing"].startswith("https://shop.example/p/")

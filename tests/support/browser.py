@@ -1,42 +1,39 @@
-"""A browser that agreed to pushes: its subscription, and how it reads what it is sent."""
+"""A headless Chromium of Debian's, driven by Playwright; nothing is downloaded."""
 
 from __future__ import annotations
 
-import json
-import os
-from base64 import urlsafe_b64encode
+from contextlib import contextmanager
 
-import http_ece
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
+from support.servers import tool
 
-
-def _text(raw):
-    return urlsafe_b64encode(raw).decode().rstrip("=")
-
-
-def vapid_key():
-    """A private key as a shop would configure it."""
-    return _text(
-        ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value.to_bytes(32)
-    )
+#: The narrowest window that pages have to fit into, and a common wide one.
+PHONE, DESKTOP = 360, 1280
+#: What WCAG 2.1 asks for at levels A and AA, as axe-core checks it.
+AA = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
 
 
-class Browser:
-    """One browser, whose push service listens at a port of this machine."""
+@contextmanager
+def a_browser(locale="fr"):
+    """A page of a browser that speaks the language."""
+    chromium = tool("chromium", "chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        try:
+            # What pages forbid to be run is for them to say; axe-core is run all the same.
+            yield browser.new_page(locale=locale, bypass_csp=True)
+        finally:
+            browser.close()
 
-    def __init__(self, port):
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._auth = os.urandom(16)
-        self.endpoint = f"http://127.0.0.1:{port}/push/abc"
 
-    @property
-    def subscription(self):
-        """What `PushManager.subscribe()` gives, as JSON."""
-        point = self._key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-        keys = {"p256dh": _text(point), "auth": _text(self._auth)}
-        return json.dumps({"endpoint": self.endpoint, "expirationTime": None, "keys": keys})
-
-    def read(self, body):
-        """The notice in the body of a push."""
-        return json.loads(http_ece.decrypt(body, private_key=self._key, auth_secret=self._auth))
+def looked_at(page, folder, name):
+    """The page fits into a phone and a desktop, and axe-core has nothing to say; pictures stay."""
+    for width in (PHONE, DESKTOP):
+        page.set_viewport_size({"width": width, "height": 900})
+        whole = "document.documentElement"
+        wider = page.evaluate(f"{whole}.scrollWidth - {whole}.clientWidth")
+        assert wider <= 0, f"{name} is {wider} pixels too wide for {width}"
+        page.screenshot(path=folder / f"{name}-{width}.png", full_page=True)
+        found = Axe().run(page, options=AA)
+        assert found.violations_count == 0, f"{name} at {width}\n{found.generate_report()}"

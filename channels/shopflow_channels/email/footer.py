@@ -13,6 +13,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "relationship": "Vous recevez ce message car vous êtes client de notre boutique.",
         "stop_marketing": "Se désabonner",
         "stop_relationship": "Ne plus recevoir ce type de message",
+        "preferences": "Choisir ce que vous recevez",
         "privacy": "Vos données personnelles",
     },
     "en": {
@@ -20,6 +21,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "relationship": "You receive this message because you are a customer of our shop.",
         "stop_marketing": "Unsubscribe",
         "stop_relationship": "Stop messages of this kind",
+        "preferences": "Choose what you receive",
         "privacy": "Your personal data",
     },
 }
@@ -45,6 +47,8 @@ def _text(message: Message) -> str:
     if message.has_opt_out:
         kind = message.message_class
         lines += [words[kind], f"{words['stop_' + kind]} ({message.unsubscribe_url})"]
+        if message.preferences_url:
+            lines.append(f"{words['preferences']} ({message.preferences_url})")
     lines.append(_legal(message.sender))
     if message.sender.privacy_url and message.has_opt_out:
         lines.append(f"{words['privacy']} ({message.sender.privacy_url})")
@@ -57,6 +61,8 @@ def _html(message: Message) -> str:
     if message.has_opt_out:
         kind = message.message_class
         lines += [words[kind], _link(words["stop_" + kind], message.unsubscribe_url)]
+        if message.preferences_url:
+            lines.append(_link(words["preferences"], message.preferences_url))
     lines.append(escape(_legal(message.sender)))
     if message.sender.privacy_url and message.has_opt_out:
         lines.append(_link(words["privacy"], message.sender.privacy_url))

@@ -18,6 +18,7 @@ STANDARD: Mapping[str, object] = {
     "shop": {},
     "values": {},
     "unsubscribe_url": "",
+    "links": {"confirm": "", "preferences": ""},
     "locale": "",
     "coupon": None,
 }
