@@ -30,12 +30,17 @@ class Desk:
         self._carrier = carrier
         self._delivery = delivery
         self._owner = f"{delivery.owner}:{carrier.name}"
+        hands = Hands(carrier.slots)
         self._scribe = Scribe(
-            delivery.store.outbox, delivery.write, self._owner, delivery.note_sent
+            delivery.store.outbox,
+            delivery.write,
+            self._owner,
+            note_sent=delivery.note_sent,
+            in_hand=lambda: hands.busy,
         )
         self._common = Common(
             scribe=self._scribe,
-            hands=Hands(carrier.slots),
+            hands=hands,
             rest=Rest(delivery.retry, time.monotonic),
             owner=self._owner,
         )

@@ -11,10 +11,10 @@ from contextlib import asynccontextmanager
 class Hands:
     """A count of free hands; whoever waits first among the urgent takes the next one."""
 
-    __slots__ = ("_free", "_urgent", "_waiting")
+    __slots__ = ("_count", "_free", "_urgent", "_waiting")
 
     def __init__(self, count: int) -> None:
-        self._free = count
+        self._count = self._free = count
         self._urgent: deque[asyncio.Future[None]] = deque()
         self._waiting: deque[asyncio.Future[None]] = deque()
 
@@ -22,6 +22,11 @@ class Hands:
     def are_full(self) -> bool:
         """True when whoever comes now has to wait."""
         return self._free <= 0
+
+    @property
+    def busy(self) -> int:
+        """How many have something in them."""
+        return self._count - self._free
 
     @asynccontextmanager
     async def one(self, *, urgent: bool) -> AsyncIterator[None]:

@@ -13,6 +13,10 @@ from shopflow.store.records import Begun, Retry, Settled
 Result = TypeVar("Result")
 
 
+#: How long a commit waits for others to join it, in seconds, while more attempts are under way.
+LINGER = 0.001
+
+
 class Write(Protocol):
     """Runs a call of the store where all of them run, one after the other."""
 
@@ -41,12 +45,16 @@ class Scribe:
         outbox: Outbox,
         write: Write,
         owner: str,
+        *,
         note_sent: Callable[[Sequence[Settled | Retry]], None] = lambda _: None,
+        in_hand: Callable[[], int] = lambda: 0,
     ) -> None:
         self._note_sent = note_sent
         self._outbox = outbox
         self._write = write
         self._owner = owner
+        #: How many attempts are under way or about to be.
+        self._in_hand = in_hand
         self._entries: list[_Entry] = []
         self._something = asyncio.Event()
 
@@ -64,6 +72,9 @@ class Scribe:
         """Commits until cancelled."""
         while True:
             await self._something.wait()
+            if len(self._entries) < self._in_hand():
+                # A commit costs as much as a mail; a message that is alone does not wait.
+                await asyncio.sleep(LINGER)
             self._something.clear()
             entries, self._entries = self._entries, []
             try:
