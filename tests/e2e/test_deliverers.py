@@ -11,13 +11,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from click.testing import CliRunner
 from support.production import redis_namespace, scratch_database, wait_for
 from support.running import MailSink, a_project, an_event, start, who
 from support.servers import redis_url
 
+from shopflow.cli.main import main
 from shopflow.domain.customer import Consent, ConsentState, Customer
 from shopflow.domain.message import Message
 from shopflow.domain.policy import MessageClass
+from shopflow.runtime import lane
 from shopflow.store.opening import open_store
 
 CONSENT = """
@@ -89,7 +92,7 @@ def a_post_office(folder, sink, **email):
             store.close()
 
 
-def queue(store, count, message_class=MessageClass.SERVICE):
+def queue(store, count, message_class=MessageClass.SERVICE, name="m"):
     """So many messages of one customer, decided a minute ago."""
     now = datetime.now(UTC) - timedelta(minutes=1)
     service = message_class is MessageClass.SERVICE
@@ -101,7 +104,7 @@ def queue(store, count, message_class=MessageClass.SERVICE):
                 batch.save([anna])
             batch.queue(
                 Message(
-                    id=f"m{number:06}",
+                    id=f"{name}{number:06}",
                     customer_id="anna",
                     enrolment_id="n1",
                     workflow="news",
@@ -154,6 +157,42 @@ def test_workers_share_a_channel_and_one_that_is_killed_is_made_up_for(tmp_path)
     assert {key for key, number in counts.items() if number > 1} <= doubtful
     # No more than the connections of the one that was killed.
     assert len(doubtful) <= 2
+
+
+def test_a_pause_stops_every_worker_and_they_go_on_with_the_rest(tmp_path):
+    # As long as a worker may go without looking for pauses.
+    assert lane.SWITCHES + lane.LOOK <= 5
+    sink = Slow(0.02)
+    newsletters, resets = 2_000, 30
+
+    def news():
+        return [one.message_id for one in sink.arrivals if one.message_id.startswith("m")]
+
+    def states(store, message_class):
+        found = store.views.messages(limit=newsletters + resets)
+        return Counter(
+            str(one.state) for one in found if one.message.message_class is message_class
+        )
+
+    with sink.listening(), a_post_office(tmp_path, sink, deliverers=3) as (store, _, _):
+        queue(store, newsletters, MessageClass.MARKETING)
+        with workers(tmp_path, "deliver", "deliver", "clock,deliver"):
+            wait_for(lambda: sink.most > 2 and len(news()) > 20, seconds=120)
+            ran = CliRunner().invoke(
+                main, ["pause", "--marketing", "--reason", "a mistake", "--project", str(tmp_path)]
+            )
+            assert ran.exit_code == 0, ran.output
+            # Each worker has read the pause once it has nothing more in its hands.
+            wait_for(lambda: set(states(store, MessageClass.MARKETING)) == {"queued", "sent"})
+            stopped = len(news())
+            # What is not paused shows that they are at work, and look into the outbox.
+            queue(store, resets, name="r")
+            wait_for(lambda: states(store, MessageClass.SERVICE)["sent"] == resets, seconds=120)
+            assert len(news()) == stopped < newsletters
+            assert states(store, MessageClass.MARKETING)["sent"] == stopped
+            assert store.resume("marketing", at=datetime.now(UTC))
+            wait_for(lambda: len(news()) > stopped)
+    assert len(set(news())) == len(news())
 
 
 @pytest.mark.slow
