@@ -53,6 +53,7 @@ from shopflow.runtime.workset import Rules
 from shopflow.store.keys import StoredKey
 from shopflow.store.opening import open_store
 from shopflow.store.protocol import Store
+from shopflow.store.records import StoredRuleset, retained_workflows
 
 log = logging.getLogger("shopflow.app")
 
@@ -86,12 +87,13 @@ class App:
         write = StoreThread()
         ingest = Ingest(self.loaded.events.schemas, event_clock=self.event_clock)
         products = ProductFacts(self.store.views)
-        rulebook = Rulebook(self._ruleset_with_history())
+        history = self.store.views.rulesets()
+        rulebook = Rulebook(self._ruleset_with_history(history))
         rules = Rules(
             rulebook=rulebook,
             facts=Facts(
                 products=products.known,
-                live_since={} if self.event_clock else live_since(self.store),
+                live_since={} if self.event_clock else live_since(history),
                 event_clock=self.event_clock,
                 salt=salt_of(self.project, os.environ),
             ),
@@ -152,18 +154,18 @@ class App:
     def deploy(self, now: datetime) -> bool:
         """The loaded rules are the newest revision of the store; False when they were already."""
         digest = self.loaded.ruleset.digest
-        revisions = self.store.views.rulesets()
-        if revisions and revisions[0].digest == digest:
+        newest = self.store.views.newest_revision()
+        if newest is not None and newest.digest == digest:
             return False
         document = {"workflows": {key: dict(one) for key, one in self.loaded.sources.items()}}
         self.store.deploy(digest, document, now)
         return True
 
-    def _ruleset_with_history(self) -> Ruleset:
+    def _ruleset_with_history(self, history: Sequence[StoredRuleset]) -> Ruleset:
         """The ruleset with the versions that enrolments may still be pinned to."""
         current = {workflow.digest for workflow in self.loaded.ruleset.workflows.values()}
         retained: dict[str, Workflow] = {}
-        for digest, document in self.store.views.retained_workflows().items():
+        for digest, document in retained_workflows(history).items():
             if digest in current or not isinstance(document, Mapping):
                 continue
             try:
@@ -324,10 +326,10 @@ def _own_key(project: Project) -> bytes:
     return blake2b(f"development {project.root}".encode()).digest()
 
 
-def live_since(store: Store) -> dict[str, datetime]:
+def live_since(history: Sequence[StoredRuleset]) -> dict[str, datetime]:
     """Since which revision each workflow has been deployed without a gap."""
     since: dict[str, datetime] = {}
-    for revision in reversed(store.views.rulesets()):
+    for revision in reversed(history):
         documents = revision.document.get("workflows", {})
         workflows = documents.values() if isinstance(documents, Mapping) else ()
         ids = {str(one["id"]) for one in workflows if isinstance(one, Mapping) and "id" in one}

@@ -50,9 +50,8 @@ class Sweeps:
         self._complaints = Complaints(log)
         self._by_events = rules.facts.event_clock
         #: New rules may want something of everybody.
-        self._deployed_at = max(
-            (one.deployed_at for one in store.views.rulesets()), default=BEGINNING
-        )
+        newest = store.views.newest_revision()
+        self._deployed_at = BEGINNING if newest is None else newest.deployed_at
         #: Of each partition: up to when what starts for everybody has been seen to.
         self._noticed: dict[int, datetime] = {}
 

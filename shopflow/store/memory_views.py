@@ -190,7 +190,6 @@ class MemoryViews:
         """See `Views`."""
         state = self._state
         with state.lock:
-            newest = next(iter(self.rulesets()), None)
             return StoreVitals(
                 outbox=tuple(_depths(row.stored for row in state.rows.values())),
                 inbox=sum(map(len, state.inbox)),
@@ -198,9 +197,7 @@ class MemoryViews:
                 dead_letters=Counter(letter.reason for letter in state.dead_letters.values()),
                 cursors=tuple(sorted(state.cursors.values(), key=lambda cursor: cursor.stream)),
                 pauses=tuple(self.pauses()),
-                revision=None
-                if newest is None
-                else Revision(digest=newest.digest, deployed_at=newest.deployed_at),
+                revision=self.newest_revision(),
             )
 
     def sweeps(self) -> list[Sweep]:
@@ -279,6 +276,13 @@ class MemoryViews:
         with self._state.lock:
             every = self._state.rulesets.values()
             return sorted(every, key=lambda ruleset: ruleset.deployed_at, reverse=True)
+
+    def newest_revision(self) -> Revision | None:
+        """See `Views`."""
+        newest = next(iter(self.rulesets()), None)
+        if newest is None:
+            return None
+        return Revision(digest=newest.digest, deployed_at=newest.deployed_at)
 
     def retained_workflows(self) -> dict[str, object]:
         """See `Views`."""

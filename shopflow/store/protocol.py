@@ -40,7 +40,7 @@ from shopflow.store.records import (
 )
 from shopflow.store.sweeps import SweepReads, SweepWrites
 from shopflow.store.trials import TrialReads, TrialWrites
-from shopflow.store.vitals import StoreVitals
+from shopflow.store.vitals import Revision, StoreVitals
 
 
 class Batch(SweepWrites, TrialWrites, CodeDesk, CatalogueDesk, Protocol):
@@ -220,6 +220,9 @@ class Views(SweepReads, TrialReads, CatalogueView, Protocol):
 
     def rulesets(self) -> list[StoredRuleset]:
         """The deployed revisions, newest first."""
+
+    def newest_revision(self) -> Revision | None:
+        """The newest of them, without its document; None before the first deploy."""
 
     def retained_workflows(self) -> dict[str, object]:
         """Workflow documents of every deployed revision, by the digest of the workflow.

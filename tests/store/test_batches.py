@@ -309,6 +309,12 @@ def test_every_deployed_workflow_is_retained(store, now):
     assert store.views.retained_workflows() == {"w1": {"id": "cart"}, "w2": {"id": "review"}}
     store.deploy("r1", {"workflows": {}}, now + timedelta(hours=2))
     assert [ruleset.digest for ruleset in store.views.rulesets()] == ["r1", "r2"]
+    newest = store.views.newest_revision()
+    assert (newest.digest, newest.deployed_at) == ("r1", now + timedelta(hours=2))
+
+
+def test_before_the_first_deploy_there_is_no_newest_revision(store):
+    assert store.views.newest_revision() is None
 
 
 def test_a_timeline_tells_events_journal_and_messages(store, make, now):

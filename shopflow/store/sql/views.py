@@ -37,7 +37,7 @@ from shopflow.store.sweeps import Sweep
 from shopflow.store.tables import instant, micros
 from shopflow.store.tally import results_by_workflow, stat_row
 from shopflow.store.trials import KeptTrial
-from shopflow.store.vitals import StoreVitals
+from shopflow.store.vitals import Revision, StoreVitals
 
 #: Every day of the event log, found by hopping through its key; then look-ups in each.
 _DAYS = """
@@ -298,8 +298,7 @@ class SqlViews:
 
     def rulesets(self) -> list[StoredRuleset]:
         """See `Views`."""
-        table = tables.rulesets
-        newest = select(table).order_by(table.c.deployed_at.desc(), table.c.digest)
+        newest = select(tables.rulesets).order_by(*vitals.NEWEST_FIRST)
         with self._database.reading() as connection:
             return [
                 StoredRuleset(
@@ -309,6 +308,11 @@ class SqlViews:
                 )
                 for row in connection.execute(newest)
             ]
+
+    def newest_revision(self) -> Revision | None:
+        """See `Views`."""
+        with self._database.reading() as connection:
+            return vitals.newest_revision(connection)
 
     def retained_workflows(self) -> dict[str, object]:
         """See `Views`."""

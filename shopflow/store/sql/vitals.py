@@ -24,6 +24,9 @@ _LOOKS = (
     "uncertain > 0 AND state = 'uncertain'",
 )
 
+#: The order of deployed revisions.
+NEWEST_FIRST = (tables.rulesets.c.deployed_at.desc(), tables.rulesets.c.digest)
+
 
 def counts(connection: Connection, partitions: int) -> dict[str, Any]:
     """The fields of `StoreVitals` that are counted here."""
@@ -35,7 +38,7 @@ def counts(connection: Connection, partitions: int) -> dict[str, Any]:
         "inbox": connection.execute(select(func.count()).select_from(tables.inbox)).scalar_one(),
         "next_due_at": None if first is None else instant(first[0]),
         "dead_letters": dict(connection.execute(by_reason).all()),
-        "revision": _revision(connection),
+        "revision": newest_revision(connection),
     }
 
 
@@ -75,12 +78,9 @@ def _outbox(connection: Connection) -> list[OutboxDepth]:
     return sorted(found, key=lambda depth: (depth.channel, depth.state))
 
 
-def _revision(connection: Connection) -> Revision | None:
+def newest_revision(connection: Connection) -> Revision | None:
+    """Which rules were deployed last, without their document, which may be megabytes."""
     table = tables.rulesets
-    newest = (
-        select(table.c.digest, table.c.deployed_at)
-        .order_by(table.c.deployed_at.desc(), table.c.digest)
-        .limit(1)
-    )
+    newest = select(table.c.digest, table.c.deployed_at).order_by(*NEWEST_FIRST).limit(1)
     row = connection.execute(newest).first()
     return None if row is None else Revision(digest=row[0], deployed_at=instant(row[1]))
