@@ -24,7 +24,6 @@ from shopflow.store.records import (
     StoredEvent,
     StoredMessage,
     StoredRuleset,
-    StreamPosition,
     Suppression,
     Timeline,
     Wait,
@@ -88,7 +87,7 @@ class SqlViews:
                 messages={DeliveryState(state): count for state, count in by_state},
                 workflows=workflows,
                 dead_letters=dict(by_reason.all()),
-                cursors=tuple(_cursors(connection)),
+                cursors=tuple(vitals.cursors(connection)),
                 uncertain=tuple(map(rows.stored_message, connection.execute(doubtful).mappings())),
                 pauses=tuple(_pauses(connection)),
                 waits=_count(connection, tables.waits),
@@ -217,7 +216,7 @@ class SqlViews:
         with self._database.reading() as connection:
             return StoreVitals(
                 **vitals.counts(connection, self._database.partitions),
-                cursors=tuple(_cursors(connection)),
+                cursors=tuple(vitals.cursors(connection)),
                 pauses=tuple(_pauses(connection)),
             )
 
@@ -328,19 +327,6 @@ def _stats(connection: Connection) -> list[StatRow]:
     found = connection.execute(select(table)).all()
     width = len(StatKey._fields)
     return [stat_row(StatKey(*row[:width]), row[width:]) for row in sorted(found)]
-
-
-def _cursors(connection: Connection) -> list[StreamPosition]:
-    table = tables.cursors
-    return [
-        StreamPosition(
-            stream=row.stream,
-            epoch=row.epoch,
-            position=row.position,
-            read_to=None if row.read_to is None else instant(row.read_to),
-        )
-        for row in connection.execute(select(table).order_by(table.c.stream))
-    ]
 
 
 def _pauses(connection: Connection) -> list[Pause]:

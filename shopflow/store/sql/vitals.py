@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, text
 
 from shopflow.store import tables
-from shopflow.store.records import DeliveryState, StatKey, StatRow
+from shopflow.store.records import DeliveryState, StatKey, StatRow, StreamPosition
 from shopflow.store.sql.carrying import FOREVER, timers
 from shopflow.store.tables import instant
 from shopflow.store.tally import stat_row
@@ -84,3 +84,17 @@ def newest_revision(connection: Connection) -> Revision | None:
     newest = select(table.c.digest, table.c.deployed_at).order_by(*NEWEST_FIRST).limit(1)
     row = connection.execute(newest).first()
     return None if row is None else Revision(digest=row[0], deployed_at=instant(row[1]))
+
+
+def cursors(connection: Connection) -> list[StreamPosition]:
+    """How far each stream has been read."""
+    table = tables.cursors
+    return [
+        StreamPosition(
+            stream=row.stream,
+            epoch=row.epoch,
+            position=row.position,
+            read_to=None if row.read_to is None else instant(row.read_to),
+        )
+        for row in connection.execute(select(table).order_by(table.c.stream))
+    ]
