@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import click
-from redis import Redis
 
 from shopflow.cli.options import FORMAT, PROJECT
 from shopflow.cli.reading import open_for_reading
@@ -15,6 +14,7 @@ from shopflow.report import fleet
 from shopflow.report import status as report
 from shopflow.report.vitals import Vitals
 from shopflow.runtime.meter import Meter
+from shopflow.runtime.queue.fleet import redis_of
 from shopflow.runtime.queue.streams import Streams
 from shopflow.runtime.queue.vitals import FleetVitals
 from shopflow.runtime.vitals import EmbeddedVitals, StoreLooks
@@ -44,6 +44,7 @@ def status(style: str, project: Path) -> None:
 def _vitals(settings: Project, store: Store) -> Vitals:
     if not settings.redis:
         return EmbeddedVitals(StoreLooks(store), Meter()).read()
-    redis = Redis.from_url(settings.redis, protocol=2, socket_timeout=PATIENCE)
-    streams = Streams(redis, settings.queue.namespace, settings.partitions)
+    streams = Streams(
+        redis_of(settings, socket_timeout=PATIENCE), settings.queue.namespace, settings.partitions
+    )
     return FleetVitals(streams, lambda: store).read()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from click.testing import CliRunner
 from support.production import a_shop, generated, wait_for
+from support.running import a_project
 
 from shopflow.cli.main import main
 from shopflow.report import fleet
@@ -138,3 +139,14 @@ def test_without_redis_the_rest_is_told(tmp_path):
         assert ran.exit_code == 0
         assert "redis: DOES NOT ANSWER" in ran.stdout
         assert "0 events in" in ran.stdout
+
+
+def test_a_redis_that_is_no_address_is_told_as_such(tmp_path, monkeypatch):
+    monkeypatch.delenv("SHOPFLOW_TEST_REDIS", raising=False)
+    a_project(tmp_path, 1025)
+    CliRunner().invoke(main, ["db", "upgrade", "--project", str(tmp_path)])
+    with (tmp_path / "shopflow.yaml").open("a", encoding="utf-8") as settings:
+        settings.write("redis: ${SHOPFLOW_TEST_REDIS}\n")
+    result = CliRunner().invoke(main, ["status", "--project", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "`redis` in shopflow.yaml is no address of a server" in result.output

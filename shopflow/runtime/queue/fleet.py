@@ -249,6 +249,21 @@ def delivery_clock(app: App) -> Callable[[], datetime]:
     return replay_clock if app.event_clock else wall_clock
 
 
+def redis_of(project: Project, **options: float) -> Redis:
+    """The server that the project names, with options of the client; not yet reached.
+
+    Raises:
+        SettingsError: What is named is no address.
+    """
+    try:
+        return Redis.from_url(project.redis, protocol=2, **options)
+    except ValueError as e:
+        raise SettingsError(
+            "`redis` in shopflow.yaml is no address of a server; give one such as "
+            "redis://localhost:6379/0, or set the variable that it names"
+        ) from e
+
+
 def connect(project: Project) -> Redis:
     """The project's Redis, reached.
 
@@ -260,10 +275,10 @@ def connect(project: Project) -> Redis:
             "`redis` in shopflow.yaml is empty: name a server, or use `shopflow run`, "
             "which needs none"
         )
+    redis = redis_of(project)
     try:
-        redis = Redis.from_url(project.redis, protocol=2)
         redis.ping()
-    except (RedisError, ValueError) as e:
+    except RedisError as e:
         raise SettingsError(f"Redis cannot be reached; check `redis` in shopflow.yaml: {e}") from e
     return redis
 
