@@ -19,8 +19,8 @@ _RETRYABLE = frozenset({408, 425, 429})
 _AUTH = frozenset({401, 403, 407})
 _OK = range(200, 300)
 _SERVER_ERRORS = range(500, 600)
-#: Bytes from which an answer's body is not worth reading.
-_LONG = 65_536
+#: Bytes from which an answer's body is not worth reading, and seconds it is waited for.
+_LONG, _PATIENCE = 65_536, 2.0
 
 #: Failures after which the receiver cannot have seen the request.
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -141,14 +141,21 @@ class Poster:
 
 
 async def _short_body(answer: httpx.Response) -> bytes:
-    """The body, so that the connection can be kept, and for its id; empty when it is long."""
+    """The body, so that the connection can be kept, and for its id; empty when it is long.
+
+    The status has been given by then, so a body that does not come, or not whole, is none.
+    """
     if int(answer.headers.get("Content-Length", 0)) >= _LONG:
         return b""
     text = b""
-    async for piece in answer.aiter_bytes():
-        text += piece
-        if len(text) >= _LONG:
-            return b""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            async for piece in answer.aiter_bytes():
+                text += piece
+                if len(text) >= _LONG:
+                    return b""
+    except (TimeoutError, httpx.RequestError):
+        return b""
     return text
 
 
@@ -173,7 +180,7 @@ def json_of(text: bytes) -> object:
     """The JSON of an answer's body; None when it is none."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

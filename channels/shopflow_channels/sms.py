@@ -65,6 +65,7 @@ class SmsChannel:
                 "description": "What is posted; {to} {text} {sender} {id} {class} {locale}",
                 "type": "object",
                 "minProperties": 1,
+                "x-secret": True,
             },
             "bad_number_codes": {
                 "description": "Codes in the provider's refusals that say: there is no such number",
@@ -135,7 +136,8 @@ class SmsChannel:
         }
         told = _filled(self._body, own)
         if self._is_form:
-            return await self._poster.post(message, urlencode(told, doseq=True).encode(), _FORM)
+            fields = {name: _in_a_form(value) for name, value in told.items()}
+            return await self._poster.post(message, urlencode(fields, doseq=True).encode(), _FORM)
         return await self._poster.post(message, json.dumps(told).encode())
 
     def _written(self, message: Message) -> str:
@@ -159,6 +161,10 @@ class SmsChannel:
         return ""
 
 
+def _in_a_form(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
 def _bad_number(codes: frozenset[str], status: int, text: bytes) -> Receipt | None:
     """The receipt when the provider says by a code that there is no such number."""
     if not codes or status not in _REFUSALS or not codes & set(_codes(json_of(text))):
@@ -169,14 +175,18 @@ def _bad_number(codes: frozenset[str], status: int, text: bytes) -> Receipt | No
 
 def _codes(told: object) -> list[str]:
     """Every code in the answer, wherever it stands."""
-    match told:
-        case dict():
-            own = [str(told[key]) for key in _CODE_KEYS if isinstance(told.get(key), int | str)]
-            return own + [code for inner in told.values() for code in _codes(inner)]
-        case list():
-            return [code for inner in told for code in _codes(inner)]
-        case _:
-            return []
+    found, pending = [], [told]
+    while pending:
+        match pending.pop():
+            case dict() as inner:
+                own = (inner.get(key) for key in _CODE_KEYS)
+                found += [str(code) for code in own if isinstance(code, int | str)]
+                pending += inner.values()
+            case list() as several:
+                pending += several
+            case _:
+                pass
+    return found
 
 
 def _filled(body: Any, own: Mapping[str, str]) -> Any:

@@ -121,3 +121,11 @@ def test_a_post_in_doubt_is_not_repeated():
 def test_what_can_be_read_on_the_way_is_refused(channel, url):
     with pytest.raises(SettingsError, match=rf"channels\.{channel.name}\.url"):
         channel({"url": url})
+
+
+def test_a_status_counts_though_its_body_is_cut_off_or_never_comes(receiver):
+    cut = b"HTTP/1.1 201 Created\r\nContent-Length: 50\r\n\r\nhalf of it"
+    chunked = b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhalf "
+    for answer in (cut, chunked):
+        receipt = post(receiver(lambda _count, told=answer: told), SocialChannel, a_ticket())
+        assert (receipt.outcome, receipt.provider_id) == (Outcome.ACCEPTED, "")

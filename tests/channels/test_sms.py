@@ -132,7 +132,7 @@ def test_a_provider_gets_the_shape_that_it_wants(receiver):
 
 def test_a_form_is_posted_as_one(receiver):
     server = receiver()
-    body = {"To": "{to}", "From": "{sender}", "Body": "{text}"}
+    body = {"To": "{to}", "From": "{sender}", "Body": "{text}", "SmartEncoded": True}
     told(server, a_text("Déjà prêt & payé"), format="form", body=body)
     ((headers, sent),) = server.requests
     assert headers["content-type"] == "application/x-www-form-urlencoded"
@@ -140,6 +140,7 @@ def test_a_form_is_posted_as_one(receiver):
         "To": ["+33612345678"],
         "From": ["BOUTIQUE"],
         "Body": ["Déjà pret & payé"],
+        "SmartEncoded": ["true"],
     }
 
 
@@ -201,6 +202,13 @@ def test_a_number_that_nobody_has_is_not_called(receiver, number):
         (b"422 No", b'{"errors": [{"code": "21211"}]}', "bad_address", False),
         (b"400 Bad Request", b'{"code": 30001}', "rejected", False),
         (b"400 Bad Request", b"{", "rejected", False),
+        (b"400 Bad Request", b"[" * 60_000, "rejected", False),
+        (
+            b"400 Bad Request",
+            b'[{"a":' * 300 + b'{"code": 21211}' + b"}]" * 300,
+            "bad_address",
+            False,
+        ),
         (b"503 Later", b'{"code": 21211}', "rejected", True),
         (b"429 Slowly", b"", "rate_limited", True),
         (b"401 Who", b"", "auth", False),
