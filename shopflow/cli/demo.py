@@ -23,7 +23,7 @@ from shopflow.report.status import (
     totals_line,
     under,
 )
-from shopflow.runtime.process import Taken
+from shopflow.runtime.answers import Taken
 
 #: Columns of the summary in a file or a pipe.
 WIDE = 140

@@ -18,11 +18,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from shopflow.cli.options import FORMAT, LOGS, PROJECT
 from shopflow.report.status import messages_line, reasons_line, totals_line
 from shopflow.runtime.advice import Advice
+from shopflow.runtime.answers import Taken
 from shopflow.runtime.app import App, open_app
 from shopflow.runtime.door import Door
 from shopflow.runtime.embedded import Embedded, Totals
 from shopflow.runtime.logs import say
-from shopflow.runtime.process import Taken
 from shopflow.runtime.simulate import Until
 from shopflow.runtime.sources import open_sources
 from shopflow.runtime.vitals import EmbeddedVitals, StoreLooks

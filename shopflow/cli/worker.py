@@ -15,8 +15,8 @@ from redis import RedisError
 
 from shopflow.cli.options import LOGS, PROJECT
 from shopflow.report.status import messages_line, totals_line
+from shopflow.runtime.answers import Taken
 from shopflow.runtime.logs import say
-from shopflow.runtime.process import Taken
 from shopflow.runtime.queue.bells import Kind
 from shopflow.runtime.queue.burst import Burst
 from shopflow.runtime.queue.fleet import Fleet, open_fleet

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
-from shopflow.runtime.process import Answer
+from shopflow.runtime.answers import Answer
 
 #: Events that may wait; more are told to come again.
 CAPACITY = 5000

@@ -16,12 +16,13 @@ from typing import TypeVar
 
 from shopflow.engine import Rulebook
 from shopflow.errors import ShopflowError
+from shopflow.runtime.answers import Answer, Taken, tell_refused
 from shopflow.runtime.deliver import Deliverer
 from shopflow.runtime.door import Door, answer
 from shopflow.runtime.memory import settled
 from shopflow.runtime.meter import DECISION, TICK, Meter
 from shopflow.runtime.nightly import Watch
-from shopflow.runtime.process import Answer, Entry, Processor, Taken, tell_refused
+from shopflow.runtime.process import Entry, Processor
 from shopflow.runtime.simulate import Until
 from shopflow.runtime.sources import Source
 from shopflow.runtime.stream import ALONE, Stream

@@ -23,11 +23,15 @@ def halved(
 
     Raises:
         StoreError: The store failed, which is no item's fault.
+        DecideAgain: An item asks for a fact even alone.
     """
     if not items:
         return []
     try:
         return do(items)
+    except DecideAgain:
+        if len(items) == 1:
+            raise
     except Exception as e:  # noqa: BLE001 - the job boundary: any item may bring any error
         raise_unless_fault_of_item(e)
         if len(items) == 1:

@@ -13,7 +13,8 @@ from datetime import datetime
 import orjson
 
 from shopflow.domain.journal import JournalEntry, Kind
-from shopflow.runtime.process import Answer, Entry, Processor
+from shopflow.runtime.answers import Answer
+from shopflow.runtime.process import Entry, Processor
 from shopflow.runtime.secrets import BLANK
 from shopflow.runtime.stream import Stream
 from shopflow.store.delivery import NOBODY

@@ -7,18 +7,19 @@ the rest goes on. Reading streams, timers and delivering messages are left to ot
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from enum import StrEnum
+from functools import partial
 from typing import NamedTuple
 
 from shopflow.domain.event import Event, Input, News
 from shopflow.domain.ids import CustomerId
 from shopflow.domain.product import is_about_product
 from shopflow.engine.news import JUST_BEFORE, Place, addressed
+from shopflow.errors import DecideAgain
 from shopflow.runtime import products
+from shopflow.runtime.answers import Answer, Taken
 from shopflow.runtime.fanout import Fanout
 from shopflow.runtime.faults import Complaints, halved, place_of, raise_unless_fault_of_item
 from shopflow.runtime.ingest import Accepted, BadReason, Ingest, Refused, as_sent, routing_id
@@ -35,24 +36,6 @@ log = logging.getLogger("shopflow.process")
 
 #: Inbox entries that one transaction takes.
 PAGE = 500
-
-
-class Taken(StrEnum):
-    """What became of one input; the words are those of the statistics."""
-
-    ACCEPTED = "accepted"
-    DUPLICATE = "duplicate"
-    DEAD_LETTER = "dead_letter"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What the sender of one input is told."""
-
-    taken: Taken
-    event_id: str = ""
-    reason: str = ""
-    detail: str = ""
 
 
 class Entry(NamedTuple):
@@ -120,6 +103,7 @@ class Processor:
                 self._rules,
                 lambda: self._transact(stream, some, waiting if some[0] is reads[0] else [], now),
                 stream,
+                alone=len(some) == 1,
             ),
             lambda one, error: self._set_aside(stream, one, error, now),
         )
@@ -181,7 +165,12 @@ class Processor:
         heard, limit = 0, PAGE
         while True:
             try:
-                count = served(self._rules, lambda: self._hear(limit, now, stream), stream)  # noqa: B023 - called at once
+                work = partial(self._hear, limit, now, stream)
+                count = served(self._rules, work, stream, alone=limit == 1)
+            except DecideAgain:
+                # What was told before may count, so it is kept first.
+                limit = 1
+                continue
             except Exception as e:  # noqa: BLE001 - the job boundary: one input may be at fault
                 raise_unless_fault_of_item(e)
                 if limit == 1:
@@ -340,9 +329,3 @@ def _answer(batch: Batch, read: _Read, news: Iterator[bool], now: datetime) -> A
         reason=result.reason,
         detail=result.detail,
     )
-
-
-def tell_refused(stream: str, answers: Sequence[Answer]) -> None:
-    """A line for the dead letters among them: how many for which reason, and nothing of what."""
-    if reasons := Counter(str(one.reason) for one in answers if one.reason):
-        log.info("dead letters", extra={"stream": stream, "reasons": dict(reasons)})

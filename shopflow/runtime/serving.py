@@ -12,11 +12,19 @@ Result = TypeVar("Result")
 
 
 def served(
-    rules: Rules, work: Callable[[], Result], stream: Stream, *, timers_only: bool = False
+    rules: Rules,
+    work: Callable[[], Result],
+    stream: Stream,
+    *,
+    timers_only: bool = False,
+    alone: bool = True,
 ) -> Result:
     """What the batch gives, with products as they are; once it has the codes that it needs.
 
     And knows of its trials; in a replay, `timers_only` tells that only timers are left to fire.
+
+    Raises:
+        DecideAgain: It asks for what others of its batch may change; `alone` it can be decided.
     """
     if rules.products is not None:
         rules.products.refresh()
@@ -28,5 +36,5 @@ def served(
     return (
         with_codes()
         if trials is None
-        else trials.serve(with_codes, stream, timers_only=timers_only)
+        else trials.serve(with_codes, stream, timers_only=timers_only, alone=alone)
     )

@@ -55,14 +55,22 @@ class Trials:
         #: Set where the events are the clock: all results up to its end count in a trial.
         self.advance: Advance | None = None
 
-    def serve(self, work: Callable[[], Result], stream: Stream, *, timers_only: bool) -> Result:
-        """What the batch gives, once it knows of the trials that it needs to know of."""
+    def serve(
+        self, work: Callable[[], Result], stream: Stream, *, timers_only: bool, alone: bool
+    ) -> Result:
+        """What the batch gives, once it knows of the trials that it needs to know of.
+
+        Raises:
+            WinnerWanted: It is not alone, and what comes before it in its batch may count.
+        """
         for _ in range(ATTEMPTS):
             try:
                 return work()
             except TrialsChanged as e:
                 self._learn(e.trials)
             except WinnerWanted as e:
+                if not alone:
+                    raise
                 self._begin(e.trial)
                 if self.advance is not None and not self.known[e.trial.id].winner:
                     until = e.trial.decide_at - JUST_BEFORE

@@ -14,9 +14,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from shopflow.runtime.advice import Advice
+from shopflow.runtime.answers import Answer, Taken
 from shopflow.runtime.door import EventDoor, Full, Shut
 from shopflow.runtime.meter import ANSWERED, Meter
-from shopflow.runtime.process import Answer, Taken
 from shopflow.web.probes import Probes, bears, routes
 from shopflow.web.recommendations import route
 

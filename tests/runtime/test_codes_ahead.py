@@ -16,9 +16,10 @@ from shopflow.domain.coupon import (
 )
 from shopflow.domain.event import DeliveryReport, Facts, Outcome
 from shopflow.engine import Rulebook
+from shopflow.runtime.answers import Taken
 from shopflow.runtime.codes import DRY, FEWEST, HELD, CodesAhead
 from shopflow.runtime.ingest import Ingest
-from shopflow.runtime.process import Entry, Processor, Stream, Taken
+from shopflow.runtime.process import Entry, Processor, Stream
 from shopflow.runtime.workset import Rules
 from shopflow.store.codes import NewCode
 from shopflow.store.memory import MemoryStore

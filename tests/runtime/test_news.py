@@ -17,8 +17,9 @@ from shopflow.domain.trigger import EventTrigger
 from shopflow.domain.workflow import Exit
 from shopflow.engine import Rulebook
 from shopflow.runtime import fanout, workset
+from shopflow.runtime.answers import Taken
 from shopflow.runtime.ingest import Ingest
-from shopflow.runtime.process import Entry, Processor, Taken
+from shopflow.runtime.process import Entry, Processor
 from shopflow.runtime.simulate import Line, Until, simulate
 from shopflow.runtime.stream import Stream
 from shopflow.runtime.timers import Timers

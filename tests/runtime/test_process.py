@@ -12,8 +12,9 @@ from shopflow.domain.event import Facts
 from shopflow.engine import Rulebook
 from shopflow.errors import Conflict, StoreError
 from shopflow.runtime import workset
+from shopflow.runtime.answers import Taken
 from shopflow.runtime.ingest import Ingest
-from shopflow.runtime.process import Entry, Processor, Taken
+from shopflow.runtime.process import Entry, Processor
 from shopflow.runtime.stream import Stream
 from shopflow.runtime.timers import Timers
 from shopflow.runtime.workset import Rules

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.engine import HOUR, T0, a_ruleset, a_send, a_wait, a_workflow, cel, on
+from support.production import scratch_database
 
 from shopflow.domain.event import DeliveryReport, Facts, Outcome
 from shopflow.domain.ids import enrolment_id, fraction, message_id
 from shopflow.domain.journal import Kind
 from shopflow.domain.step import Branch, Split, TrialRule
 from shopflow.domain.trial import Result
-from shopflow.domain.trigger import EventTrigger
+from shopflow.domain.trigger import EventTrigger, ScheduleTrigger
 from shopflow.domain.workflow import Exit, Goal, Reentry, Since
 from shopflow.engine import Rulebook
 from shopflow.runtime.advance import Replay
@@ -35,17 +37,44 @@ TYPES = (PICKED, CLICKED, OPENED, ORDERED, LEFT)
 SHARE = 0.5
 
 
-def newsletter(by=Result.CLICKED, *, before=(), **more):
-    """Tries two subjects on one half, and sends the other half what was clicked more."""
-    subject = Split(
+def a_split(by=Result.CLICKED, per="trigger.issue"):
+    return Split(
         id="subject",
         next=None,
         branches=(
             Branch(name="short", target="brief", weight=SHARE / 2),
             Branch(name="long", target="pause", weight=SHARE / 2),
         ),
-        trial=TrialRule(decide_after=cel('duration("4h")'), by=by, per=cel("trigger.issue")),
+        trial=TrialRule(
+            decide_after=cel('duration("4h")'), by=by, per=cel(per) if per is not None else None
+        ),
     )
+
+
+class Noon:
+    """Every day at noon."""
+
+    source = "noon"
+
+    def next_after(self, moment):
+        noon = moment.replace(hour=12, minute=0, second=0, microsecond=0)
+        return noon if noon > moment else noon + 24 * HOUR
+
+
+def daily_letter(by=Result.CLICKED):
+    """The same once a day, to everybody who is known, over two hours."""
+    steps = [a_split(by, None), a_send("brief"), a_wait("pause", "1h", "letter"), a_send("letter")]
+    return a_workflow(
+        "daily",
+        trigger=ScheduleTrigger(recurrence=Noon(), spread=2 * HOUR, audience=None),
+        steps=steps,
+        exits=(),
+    )
+
+
+def newsletter(by=Result.CLICKED, *, before=(), **more):
+    """Tries two subjects on one half, and sends the other half what was clicked more."""
+    subject = a_split(by)
     steps = [*before, subject, a_send("brief"), a_wait("pause", "1h", "letter"), a_send("letter")]
     return a_workflow(
         "newsletter",
@@ -203,6 +232,24 @@ def test_those_who_wait_are_sent_what_was_clicked_more(store):
     assert kept.counts["short"] == {Result.SENT: len(SHORT), Result.CLICKED: 1}
 
 
+@pytest.mark.parametrize("size", [500, 61, 1])
+def test_all_that_came_before_the_decision_counts(store, size):
+    """Of many in the second branch one clicks; the others' letters are due, and nobody asks."""
+    events = [picked(one) for one in PEOPLE]
+    events += [clicked(one, 2) for one in SHORT[1:]] + [clicked(LONG[0], 2)]
+    shop = replayed(a_rulebook(), [*events, picked("late", 9)], size, store)
+    (kept,) = store.views.trials()
+    assert kept.counts["long"] == {Result.SENT: len(LONG), Result.CLICKED: 1}
+    assert kept.trial.winner == "short"
+    assert shop.sends == simulated(a_rulebook(), [*events, picked("late", 9)])
+
+
+def test_the_whole_batch_before_the_decision_counts(store):
+    events = [picked(one) for one in PEOPLE] + [clicked(one, 2) for one in LONG]
+    shop = replayed(a_rulebook(), [*events, picked("late", 9)], store=store)
+    assert {step for _, who, step in shop.sends if who in WAITING} == {"letter"}
+
+
 def test_a_click_counts_once_for_a_customer_and_only_before_the_decision(store):
     shop = Shop(a_rulebook(), store)
     shop.take(*map(picked, PEOPLE))
@@ -299,22 +346,21 @@ def told_of_nobody(store):
     return store.views.timeline("").journal
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["sqlite", "postgres"])
 def workers(request, tmp_path):
     """Four workers by the wall clock, each with a partition, and each with what it knows alone."""
-    opened = []
-
-    def opener():
-        if request.param == "memory" and opened:
-            return opened[0]
-        url = "memory:" if request.param == "memory" else f"sqlite:///{tmp_path}/shop.db"
-        opened.append(open_store(url, partitions=4))
-        return opened[-1]
-
     rulebook = a_rulebook()
-    yield [Shop(rulebook, opener(), replay=False, partition=number) for number in range(4)]
-    for one in {id(one): one for one in opened}.values():
-        one.close()
+    with ExitStack() as stack:
+        url = f"sqlite:///{tmp_path}/shop.db"
+        if request.param == "postgres":
+            url = stack.enter_context(scratch_database())
+        stores = [open_store(url, partitions=4) for _ in range(4)]
+        for one in stores:
+            stack.callback(one.close)
+        yield [
+            Shop(rulebook, store, replay=False, partition=number)
+            for number, store in enumerate(stores)
+        ]
 
 
 @settings(max_examples=12, deadline=None)
@@ -390,3 +436,50 @@ def test_simulate_and_the_store_agree_whatever_the_batches(drawn, size, by, late
     before = [a_wait("settle", "3h", "subject")] if late else []
     rulebook = a_rulebook(by=by, before=before)
     assert replayed(rulebook, events, size).sends == simulated(rulebook, events)
+
+
+def daily_letter_of(customer, day):
+    """The ids that the message of that day's letter has if it is tried on the customer."""
+    noon = (T0 + day * 24 * HOUR).replace(hour=12)
+    stamp = noon.isoformat().replace("+00:00", "Z")
+    enrolment = enrolment_id(customer, "daily", stamp, f"daily@{stamp}", 0)
+    return [message_id(enrolment, step, 1, "log") for step in ("brief", "letter")]
+
+
+def visits():
+    """Customers who are seen, and who click the day's letter or another, in order of time."""
+    event = st.tuples(
+        st.booleans(), st.sampled_from(PEOPLE[:12]), st.integers(0, 5), st.integers(0, 1)
+    )
+    return st.lists(event, max_size=40)
+
+
+@settings(max_examples=40, deadline=None)
+@given(visits(), st.integers(1, 9))
+def test_simulate_and_the_store_agree_on_a_schedule_too(drawn, size):
+    events, at = [], 0
+    for number, (clicks, customer, pause, step) in enumerate(drawn):
+        at += pause
+        message = daily_letter_of(customer, int(at // 24))[step]
+        kind = CLICKED if clicks else PICKED
+        events.append(an_event(number, kind, at, customer, message_id=message))
+    rulebook = Rulebook(a_ruleset(daily_letter()))
+    shop = Shop(rulebook)
+    for start in range(0, len(events), size):
+        shop.take(*events[start : start + size])
+    if events:
+        shop.trials.advance(shop.stream, T0 + at * HOUR, timers_only=False)
+        list(shop.timers.drain(shop.stream))
+    assert shop.sends == simulated(rulebook, events)
+
+
+def test_each_day_of_a_schedule_has_a_trial_that_begins_with_it(store):
+    shop = Shop(Rulebook(a_ruleset(daily_letter())), store)
+    shop.take(*(an_event(one, PICKED, 0, one) for one in PEOPLE))
+    shop.take(an_event("x", PICKED, 60, PEOPLE[0]))
+    noon = T0.replace(hour=12)
+    shop.trials.advance(shop.stream, T0 + 60 * HOUR, timers_only=False)
+    begun = {one.trial.begun_at for one in store.views.trials()}
+    assert begun == {noon, noon + 24 * HOUR, noon + 48 * HOUR}
+    assert {one.trial.winner for one in store.views.trials()} == {"short"}
+    assert {one.trial.decide_at - one.trial.begun_at for one in store.views.trials()} == {4 * HOUR}

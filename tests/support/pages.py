@@ -19,10 +19,11 @@ from support.production import redis_namespace, scratch_database, wait_for
 from support.running import MailSink, a_project, start
 from support.servers import redis_url
 
+from shopflow.runtime.answers import Taken
 from shopflow.runtime.app import open_app
 from shopflow.runtime.door import Door
 from shopflow.runtime.links import For, Keyring, Links
-from shopflow.runtime.process import Entry, Taken
+from shopflow.runtime.process import Entry
 from shopflow.runtime.queue.streams import Streams
 from shopflow.runtime.stream import Stream
 from shopflow.store.opening import open_store

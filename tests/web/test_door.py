@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from shopflow.errors import SettingsError
+from shopflow.runtime.answers import Answer, Taken
 from shopflow.runtime.door import Door, answer
-from shopflow.runtime.process import Answer, Taken
 from shopflow.web import app as web
 from shopflow.web.server import listen
 

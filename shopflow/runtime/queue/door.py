@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 from redis import RedisError
 
+from shopflow.runtime.answers import Answer, Taken
 from shopflow.runtime.door import Full, Shut
 from shopflow.runtime.ingest import Accepted, Ingest, Refused
-from shopflow.runtime.process import Answer, Taken
 from shopflow.runtime.queue.streams import Streams
 
 #: Seconds that a count of what waits is good for.

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 
+from shopflow.runtime.answers import tell_refused
 from shopflow.runtime.meter import DECISION, Meter
-from shopflow.runtime.process import Entry, Processor, tell_refused
+from shopflow.runtime.process import Entry, Processor
 from shopflow.runtime.queue.streams import START, EntryId, StreamEntry, Streams, TickEntry
 from shopflow.runtime.stream import Stream, fenced
 from shopflow.runtime.sweep import Sweeps
