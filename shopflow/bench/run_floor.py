@@ -107,6 +107,10 @@ class _Noting:
     def scrub(self) -> None:
         self._dialect.scrub()
 
+    def sync(self) -> None:
+        """See `Dialect`."""
+        self._dialect.sync()
+
     def fault(self, error: Exception) -> Fault:
         return self._dialect.fault(error)
 

@@ -22,6 +22,7 @@ from shopflow.engine.turn import Draft
 from shopflow.errors import TemplateError, TooFewProducts
 from shopflow.recommend import FixedShelves, Recommender, Shelves
 from shopflow.runtime.links import For, Links, Subject
+from shopflow.runtime.tracking import may_track, tracked
 from shopflow.store.records import LeasedMessage
 
 #: Fields of the sender that templates read as `shop.<name>`.
@@ -105,6 +106,10 @@ class Envelopes:
             return Withheld(outcome=Outcome.DROPPED, reason=Reason.GUARD)
         except TemplateError:
             return Withheld(outcome=Outcome.FAILED, reason=Reason.TEMPLATE)
+        # What the contract owes is never looked at: its links may be secret.
+        looked_at = leaves and customer is not None and not self.event_clock
+        if looked_at and customer and may_track(self.ruleset, customer, message.channel, now):
+            content = tracked(content, message, self.links, now)
         mailto = self.links.unsubscribe_mailto(subject) if leaves else ""
         ready = self._filled(leased, content, way_out, mailto)
         return replace(ready, preferences_url=ours["preferences"]) if leaves else ready

@@ -111,7 +111,9 @@ class Wishes:
                 if is_new:
                     work.decide(key, event)
             work.write()
-            return work.customer(key)
+            person = work.customer(key)
+        self.store.sync()
+        return person
 
     def _event(
         self, wish: Wish, key: CustomerId, now: datetime, event_id: str, *, anonymous: bool

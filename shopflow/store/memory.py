@@ -68,6 +68,9 @@ class MemoryStore:
                     raise lost(stream, epoch)
             yield MemoryBatch(state, tally, stream)
 
+    def sync(self) -> None:
+        """See `Store`."""
+
     def make_room(self, until: datetime) -> None:
         """See `Store`."""
 

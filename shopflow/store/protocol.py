@@ -282,6 +282,9 @@ class Store(Protocol):
             StoreError: The database refuses; says why and what to do.
         """
 
+    def sync(self) -> None:
+        """What was committed outlives a power cut, as far as the disk does what it says."""
+
     def make_room(self, until: datetime) -> None:
         """Events and journal have a place for every day up to then, made ahead of need."""
 

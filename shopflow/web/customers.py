@@ -10,7 +10,7 @@ from shopflow.domain.ruleset import Ruleset
 from shopflow.lang.project import Project
 from shopflow.runtime.links import Links
 from shopflow.runtime.wishes import Wishes
-from shopflow.web import confirm, onsite, preferences, subscribe, unsubscribe
+from shopflow.web import confirm, onsite, preferences, reading, subscribe, unsubscribe
 from shopflow.web.office import Office, Runs
 from shopflow.web.pages import Pages
 from shopflow.web.probes import bears
@@ -41,5 +41,6 @@ def customer_pages(
         preferences.route(desk, ruleset),
         confirm.route(desk, ruleset),
         subscribe.route(desk, ruleset, _REGIONS.get(project.locale.partition("-")[0], "FR")),
+        *reading.routes(desk, ruleset),
         *onsite.routes(desk, ruleset, lambda asking: not api_key or bears(asking, api_key)),
     ]

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from shopflow.domain.customer import Customer
-from shopflow.errors import StoreError
+from shopflow.errors import SettingsError, StoreError
 from shopflow.runtime.wishes import Asked, Wishes
 
 Result = TypeVar("Result")
@@ -64,7 +64,7 @@ class Office:
 
         try:
             return await asyncio.wait_for(asked(), PATIENCE)
-        except (StoreError, TimeoutError) as e:
+        except (StoreError, SettingsError, TimeoutError) as e:
             raise Away from e
         except RuntimeError as e:
             # The executor's word for a program that is about to end.

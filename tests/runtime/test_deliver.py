@@ -8,13 +8,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from support.engine import DAY, HOUR, T0, a_customer, a_ruleset
+from support.engine import DAY, HOUR, PURPOSES, T0, a_customer, a_ruleset
 
 from shopflow.channel import FailureReason, OnUncertain, Receipt
 from shopflow.domain.customer import Consent, ConsentState, SuppressionScope
 from shopflow.domain.event import DeliveryReport, Outcome
 from shopflow.domain.message import Message
-from shopflow.domain.policy import MessageClass
+from shopflow.domain.policy import MessageClass, Purpose
 from shopflow.errors import ChannelError, StoreError, TemplateError
 from shopflow.runtime.carrier import Carrier, Delivery
 from shopflow.runtime.deliver import Deliverer
@@ -417,3 +417,26 @@ async def test_templates_and_channels_know_our_pages_for_this_very_address():
     by_class = {one.message_class: one.preferences_url for one in post.channel.messages}
     assert by_class["service"] == ""
     assert by_class["marketing"].startswith("https://shop.example/p/")
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+async def test_only_marketing_of_those_who_agreed_has_links_that_tell(agreed):
+    class Pages(Templates):
+        def render(self, *_):
+            return {"html": '<body><a href="https://shop.example.org/lamp">Lamp</a></body>'}
+
+    purposes = {**PURPOSES, "tracking": Purpose(id="tracking", message_class=MessageClass.TRACKING)}
+    service = a_message(2, purpose="service", message_class=MessageClass.SERVICE)
+    consent = [("email", "cart_recovery"), *([("email", "tracking")] if agreed else [])]
+    post = Post(
+        a_message(1),
+        service,
+        customer=a_customer(consent=consent),
+        templates=Pages(),
+        ruleset=a_ruleset(purposes=purposes),
+    )
+    await post.deliver()
+    pages = {one.message_class: one.content["html"] for one in post.channel.messages}
+    assert ("https://shop.example/r/" in pages["marketing"]) is agreed
+    assert ("https://shop.example/o/" in pages["marketing"]) is agreed
+    assert "shop.example/" not in pages["service"]

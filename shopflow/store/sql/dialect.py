@@ -62,5 +62,9 @@ class Dialect(Protocol):
     def scrub(self) -> None:
         """What was deleted is gone from the files too, where nobody else sees to that."""
 
+    def sync(self) -> None:
+        """What was committed is on the disk."""
+        ...
+
     def fault(self, error: Exception) -> Fault:
         """What happened and what to do."""

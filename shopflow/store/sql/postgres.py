@@ -129,6 +129,10 @@ class Postgres:
     def scrub(self) -> None:
         """See `Dialect`; the server's own autovacuum takes dead rows away."""
 
+    def sync(self) -> None:
+        """See `Dialect`."""
+        # Every commit has waited for the disk, unless the server was told otherwise.
+
     def fault(self, error: Exception) -> Fault:
         """See `Dialect`."""
         # It may be that a day was forgotten that is known here.

@@ -81,6 +81,12 @@ class SqlStore:
             batch.flush()
 
     @again
+    def sync(self) -> None:
+        """See `Store`."""
+        with sentences(self._database.dialect):
+            self._database.dialect.sync()
+
+    @again
     def make_room(self, until: datetime) -> None:
         """See `Store`."""
         if self._database.dialect.days is not None:
