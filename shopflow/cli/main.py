@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "resume": "shopflow.cli.switches:resume",
         "dead-letters": "shopflow.cli.dead_letters:dead_letters",
         "consent": "shopflow.cli.consent:consent",
+        "article30": "shopflow.cli.article30:article30",
         "restore": "shopflow.cli.restore:restore",
         "customer": "shopflow.cli.customer:customer",
         "suppressions": "shopflow.cli.suppressions:suppressions",

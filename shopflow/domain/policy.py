@@ -125,3 +125,13 @@ class Retention:
     )
     journal: timedelta = timedelta(days=395)
     dead_letters: timedelta = timedelta(days=30)
+    #: Addresses and values of messages that are done with.
+    bodies: timedelta = timedelta(days=30)
+    #: People who never confirmed that they signed up, and did nothing else.
+    unconfirmed: timedelta = timedelta(days=30)
+    #: Entries of the ledger, from the end of their consent on.
+    consent_proof: timedelta = timedelta(days=1826)
+    #: People, from their last contact on.
+    people: timedelta = timedelta(days=1095)
+    #: The trait that tells it; without one, nobody is forgotten by age.
+    people_since: str | None = None

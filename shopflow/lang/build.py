@@ -60,7 +60,9 @@ def build(
         context,
         project,
         _by_id(compiled),
-        _Around(maker.caps(context), maker.windows(context), maker.coupons(), maker.retention()),
+        _Around(
+            maker.caps(context), maker.windows(context), maker.coupons(), maker.retention(context)
+        ),
     )
     return Build(
         repository=repository,
@@ -147,11 +149,11 @@ class _Maker:
         self._close(source)
         return found
 
-    def retention(self) -> Retention:
+    def retention(self, context: Context) -> Retention:
         source, root = self._opened("Retention")
         if source is None or root is None:
             return Retention()
-        found = compile_retention(source, root)
+        found = compile_retention(source, root, context.traits)
         self._close(source)
         return found
 

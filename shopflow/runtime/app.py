@@ -39,6 +39,7 @@ from shopflow.runtime.occasions import Occasions
 from shopflow.runtime.pacing import outlets_of
 from shopflow.runtime.process import Processor
 from shopflow.runtime.products import ProductFacts
+from shopflow.runtime.retirement import Retirement
 from shopflow.runtime.retry import RetryPolicy
 from shopflow.runtime.runner import only_runner
 from shopflow.runtime.safety import Marks, SafetyLog, log_of, pause_if_restored
@@ -144,7 +145,8 @@ class App:
         safety = self.safety
         where = zone(self.project.timezone) or UTC
         url, partitions = database_url(self.project), self.store.partitions
-        forget = upkeep.starter(url, partitions, self.loaded.ruleset.retention)
+        retirement = Retirement(hashes=self.hashes, log=safety)
+        forget = upkeep.starter(url, partitions, self.loaded.ruleset.retention, retirement)
         return (
             Nightly(self.store, where, starter(url, partitions)),
             Nightly(self.store, where, forget, schedule=upkeep.SCHEDULE, hour=upkeep.HOUR),

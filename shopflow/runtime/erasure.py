@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from shopflow.domain.customer import Customer, SuppressionScope
@@ -87,20 +87,29 @@ def erase(
     *,
     streams: Streams | None = None,
     log: SafetyLog | None = None,
+    thorough: bool = True,
+    opt_out: bool = True,
 ) -> Receipt:
     """Nothing is left of the person but hashes.
+
+    Where it is not thorough, others' rows and the files are left as they are, which take long.
+    Without `opt_out` they may be written to again as soon as they agree.
 
     Raises:
         StoreError: The database's files cannot be cleaned now; erasing once more does it.
     """
     wanted = erasure_of(hashes, person, at)
+    if not opt_out:
+        wanted = replace(wanted, suppressions=())
     if log is not None:
         log.note(safety.erased(wanted))
     done = store.people.erase(wanted)
     words = _long(person.addresses)
     entries = streams.forget(_about(person, words)) if streams is not None else 0
-    mentions = store.people.mentions(words, blank=BLANK)
-    store.people.scrub()
+    mentions = 0
+    if thorough:
+        mentions = store.people.mentions(words, blank=BLANK)
+        store.people.scrub()
     ids = tuple(map(hashes.customer, person.ids))
     return Receipt(
         number=derive("erasure", *ids, at.isoformat())[:12],

@@ -12,7 +12,8 @@ from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 
 from shopflow.domain.policy import Retention
-from shopflow.errors import StoreError
+from shopflow.errors import SettingsError, StoreError
+from shopflow.runtime.retirement import Retirement
 from shopflow.store.opening import open_store
 from shopflow.store.protocol import Store
 
@@ -28,13 +29,15 @@ AHEAD = timedelta(days=14)
 _AGAIN = timedelta(days=3)
 
 
-def starter(url: str, partitions: int, retention: Retention) -> Callable[[], BaseProcess]:
+def starter(
+    url: str, partitions: int, retention: Retention, retirement: Retirement
+) -> Callable[[], BaseProcess]:
     """Starts a process that looks after this database once and ends with us."""
 
     def start() -> BaseProcess:
         # A fresh one: connections and threads of ours are no business of its.
         process = get_context("spawn").Process(
-            target=_run, args=(url, partitions, retention), name="upkeep", daemon=True
+            target=_run, args=(url, partitions, retention, retirement), name="upkeep", daemon=True
         )
         process.start()
         return process
@@ -59,6 +62,9 @@ def forget_old(store: Store, retention: Retention, now: datetime) -> None:
         _all_of(lambda: store.forget_events(before, types=[event_type], since=since))  # noqa: B023 - called at once
     _all_of(lambda: store.forget_journal(now - retention.journal))
     _all_of(lambda: store.forget_dead_letters(now - retention.dead_letters))
+    again = None if last is None else last - retention.bodies - _AGAIN
+    store.people.forget_bodies(now - retention.bodies, since=again)
+    store.people.forget_proof(now - retention.consent_proof)
     with store.transaction() as batch:
         batch.set_occurrence(DONE, now)
 
@@ -68,12 +74,13 @@ def _all_of(forget: Callable[[], bool]) -> None:
         pass
 
 
-def _run(url: str, partitions: int, retention: Retention) -> None:
+def _run(url: str, partitions: int, retention: Retention, retirement: Retirement) -> None:
     try:
         store = open_store(url, partitions=partitions, create=False)
         try:
             forget_old(store, retention, datetime.now(UTC))
+            retirement.retire(store, retention, datetime.now(UTC))
         finally:
             store.close()
-    except StoreError as e:
+    except (StoreError, SettingsError) as e:
         log.error("what is old could not be forgotten: %s", e)  # noqa: TRY400 - it says why

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from shopflow.domain.ids import CustomerId, MessageId
 from shopflow.domain.journal import LedgerEntry
@@ -126,6 +127,17 @@ class MemoryPeople:
             gone["journal"] = before[0] - len(state.journal)
             gone["consents"] = before[1] - len(state.ledger)
         return Erased(rows={name: count for name, count in gone.items() if count})
+
+    def forget_bodies(self, before: datetime, *, since: datetime | None = None) -> int:
+        """See `People`."""
+        # A simulation does not last for so long.
+        del before, since
+        return 0
+
+    def forget_proof(self, before: datetime) -> int:
+        """See `People`."""
+        del before
+        return 0
 
     def mentions(self, words: Collection[str], *, blank: str) -> int:
         """See `People`."""

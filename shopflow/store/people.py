@@ -11,13 +11,23 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from shopflow.domain.customer import SuppressionScope
+from shopflow.domain.customer import ConsentState, SuppressionScope
 from shopflow.domain.ids import CustomerId, MessageId
 from shopflow.domain.journal import LedgerEntry
 from shopflow.store.records import StoredMessage, Suppression
 
 #: Scopes that stop marketing only, and that the person's own fresh word may lift.
 LIFTABLE = frozenset({SuppressionScope.MARKETING, SuppressionScope.PERSON})
+
+#: States that end a consent.
+ENDED = frozenset(
+    {
+        ConsentState.DENIED,
+        ConsentState.WITHDRAWN,
+        ConsentState.SUNSET,
+        ConsentState.LAPSED,
+    }
+)
 
 
 class Lifted(NamedTuple):
@@ -81,6 +91,15 @@ class People(Protocol):
 
     def erase(self, erasure: Erasure) -> Erased:
         """Nothing is left of these ids but their tombstones and the opt-out."""
+
+    def forget_bodies(self, before: datetime, *, since: datetime | None = None) -> int:
+        """Messages that ended by then hold no address and no values; returns how many changed.
+
+        Only those that ended after `since`, where given.
+        """
+
+    def forget_proof(self, before: datetime) -> int:
+        """Of consents that ended by then, the entries up to that are gone; returns how many."""
 
     def mentions(self, words: Collection[str], *, blank: str) -> int:
         """Where others' rows held one of these words, they hold the blank; returns how many rows.

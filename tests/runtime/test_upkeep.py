@@ -8,12 +8,15 @@ import pytest
 from support.production import scratch_database, wait_for
 from support.small_project import project_files
 
+from shopflow.domain.customer import Consent, ConsentState, Customer
 from shopflow.domain.event import Event
-from shopflow.domain.journal import JournalEntry, Kind
+from shopflow.domain.journal import JournalEntry, Kind, LedgerEntry
 from shopflow.domain.policy import Retention
 from shopflow.rulebook import load_project
 from shopflow.runtime.app import open_app
+from shopflow.runtime.hashes import Hashes
 from shopflow.runtime.nightly import Nightly
+from shopflow.runtime.retirement import Retirement
 from shopflow.runtime.upkeep import DONE, HOUR, SCHEDULE, forget_old, starter
 from shopflow.store.opening import open_store
 from shopflow.store.records import Arrival
@@ -95,7 +98,7 @@ def test_a_night_that_was_missed_is_made_up_for(store):
 def test_a_run_of_its_own_process_forgets(url, store):
     now = datetime.now(UTC)
     live(store, [0, 2, 100, 500], now)
-    starter(url, 2, Retention())()
+    starter(url, 2, Retention(), Retirement(hashes=Hashes(b"key")))()
     wait_for(lambda: DONE in store.views.occurrences())
     assert kept(store, now) == [2, 100, 100, 2]
 
@@ -123,3 +126,103 @@ def test_a_worker_knows_the_policy_and_makes_room(folder, url):
     assert retention == Retention(event_types={"order.placed": 14 * DAY})
     with open_app(root, project={"database": url}) as app:
         assert sum(isinstance(one, Nightly) for one in app.nightly()) == 2
+
+
+def retired(store, **retention):
+    wanted = Retention(people_since="last_sign_at", **retention)
+    return Retirement(hashes=Hashes(b"key")).retire(store, wanted, NOW)
+
+
+def signed(days):
+    """What `last: event.occurred_at` keeps of a sign of life so many days ago."""
+    at = NOW - days * DAY
+    return {"last_sign_at": [int(at.timestamp() * 1_000_000), at.isoformat()]}
+
+
+def test_people_are_erased_three_years_after_their_last_contact(url):
+    store = open_store(url, partitions=4)
+    with store.transaction() as batch:
+        batch.save(
+            [
+                Customer(id="gone", traits=signed(1096), watermark=NOW - 9 * DAY),
+                Customer(id="here", traits=signed(1094), watermark=NOW - 2000 * DAY),
+                Customer(id="silent", watermark=NOW - 1096 * DAY),
+                Customer(id="new"),
+            ]
+        )
+    assert retired(store) == 2
+    found = store.views.customers(["gone", "here", "silent", "new"])
+    assert set(found) == {"here", "new"}
+    assert next(store.people.suppressions(), None) is None, "who never refused may come back"
+    assert Retirement(hashes=Hashes(b"key")).retire(store, Retention(), NOW) == 0
+    store.close()
+
+
+def test_the_opt_out_of_whoever_refused_outlives_them(url):
+    store = open_store(url, partitions=4)
+    refused = Consent(state=ConsentState.WITHDRAWN, at=NOW - 1200 * DAY)
+    customer = Customer(id="gone", traits=signed(1100), consents={("email", "marketing"): refused})
+    with store.transaction() as batch:
+        batch.save([customer])
+    assert retired(store) == 1
+    assert [one.reason for one in store.people.suppressions()] == ["erased"]
+    store.close()
+
+
+def test_whoever_signed_up_and_never_confirmed_is_erased_after_a_month(url):
+    store = open_store(url, partitions=4)
+
+    def asked(days):
+        pending = Consent(state=ConsentState.PENDING, at=NOW - days * DAY)
+        return {"consents": {("email", "marketing"): pending}, "watermark": NOW - days * DAY}
+
+    def event(of, kind):
+        return Event(
+            id=f"{of}-{kind}", type=kind, occurred_at=NOW - 40 * DAY, data={}, customer_id=of
+        )
+
+    events = [event("gone", "newsletter.subscribed"), event("buyer", "order.placed")]
+    with store.transaction() as batch:
+        batch.accept_events(
+            [Arrival(store.partition_of(one.customer_id), one, b"{}") for one in events]
+        )
+        batch.save(
+            [
+                Customer(id="gone", **asked(31)),
+                Customer(id="fresh", **asked(29)),
+                Customer(id="buyer", **asked(40)),
+            ]
+        )
+    assert retired(store) == 1
+    assert set(store.views.customers(["gone", "fresh", "buyer"])) == {"fresh", "buyer"}
+    store.close()
+
+
+def test_the_proof_of_a_consent_goes_five_years_after_its_end(url):
+    store = open_store(url, partitions=4)
+
+    def entry(state, days, purpose="marketing"):
+        consent = Consent(state=state, at=NOW - days * DAY)
+        return LedgerEntry(customer_id="a", channel="email", purpose=purpose, consent=consent)
+
+    granted, withdrawn = ConsentState.GRANTED, ConsentState.WITHDRAWN
+    with store.transaction() as batch:
+        batch.ledger(
+            [
+                entry(granted, 4000),
+                entry(withdrawn, 1900),
+                entry(granted, 1850),
+                entry(granted, 4000, "other"),
+                entry(granted, 4000, "late"),
+                entry(withdrawn, 100, "late"),
+            ]
+        )
+    forget_old(store, Retention(), NOW)
+    left = [(e.purpose, e.consent.state) for e in store.people.ledger(["a"])]
+    assert left == [
+        ("marketing", "granted"),
+        ("other", "granted"),
+        ("late", "granted"),
+        ("late", "withdrawn"),
+    ]
+    store.close()

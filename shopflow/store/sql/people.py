@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy import (
     Column,
@@ -12,6 +14,7 @@ from sqlalchemy import (
     Table,
     and_,
     delete,
+    exists,
     func,
     insert,
     or_,
@@ -25,11 +28,11 @@ from shopflow.domain.ids import CustomerId, EventId, MessageId
 from shopflow.domain.journal import LedgerEntry
 from shopflow.store import tables
 from shopflow.store.mentions import blanked, pattern_of
-from shopflow.store.people import LIFTABLE, Erased, Erasure, Lifted, Tombstone
-from shopflow.store.records import StoredMessage, Suppression
+from shopflow.store.people import ENDED, LIFTABLE, Erased, Erasure, Lifted, Tombstone
+from shopflow.store.records import PENDING, DeliveryState, StoredMessage, Suppression
 from shopflow.store.sql import shapes
 from shopflow.store.sql.database import Database, again
-from shopflow.store.sql.rows import stored_message
+from shopflow.store.sql.rows import message_json, message_of, stored_message
 from shopflow.store.tables import instant, micros
 
 #: Rows that one page holds.
@@ -169,6 +172,52 @@ class SqlPeople:
                 update(coupons).where(coupons.c.customer_id.in_(ids)).values(customer_id="")
             ).rowcount
         return Erased(rows={name: count for name, count in gone.items() if count})
+
+    def forget_bodies(self, before: datetime, *, since: datetime | None = None) -> int:
+        """See `People`."""
+        table = tables.messages
+        old = [
+            table.c.state.not_in([state.value for state in PENDING | {DeliveryState.RETURNED}]),
+            table.c.changed_at < micros(before),
+        ]
+        if since is not None:
+            old.append(table.c.changed_at >= micros(since))
+        changed, last = 0, ""
+        while True:
+            page = select(table.c.id, table.c.message).where(*old, table.c.id > last)
+            with self._database.reading() as connection:
+                rows = connection.execute(page.order_by(table.c.id).limit(PAGE)).all()
+            if not rows:
+                return changed
+            changed += self._forget_bodies({row.id: row.message for row in rows})
+            last = rows[-1].id
+
+    def _forget_bodies(self, found: Mapping[str, str]) -> int:
+        table, changed = tables.messages, 0
+        with self._database.writing() as connection:
+            for key, text in found.items():
+                message = message_of(text)
+                if message.address or message.variables:
+                    bare = message_json(replace(message, address="", variables={}))
+                    same = and_(table.c.id == key, table.c.message == text)
+                    done = connection.execute(update(table).where(same).values(message=bare))
+                    changed += done.rowcount
+        return changed
+
+    @again
+    def forget_proof(self, before: datetime) -> int:
+        """See `People`."""
+        table, end = tables.consents, tables.consents.alias()
+        ended = exists().where(
+            end.c.customer_id == table.c.customer_id,
+            end.c.channel == table.c.channel,
+            end.c.purpose == table.c.purpose,
+            end.c.state.in_([state.value for state in ENDED]),
+            end.c.at < micros(before),
+            end.c.seq >= table.c.seq,
+        )
+        with self._database.writing() as connection:
+            return erase_entries(connection, and_(table.c.at < micros(before), ended))
 
     @again
     def mentions(self, words: Collection[str], *, blank: str) -> int:

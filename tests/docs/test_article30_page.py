@@ -1,0 +1,15 @@
+"""The record of processing in the docs is what the policies of the shipped rules say."""
+
+from __future__ import annotations
+
+from shopflow.report.article30 import record
+from shopflow.rulebook import load_project
+
+
+def test_the_record_of_the_shipped_rules_is_what_their_policies_say(repo, golden):
+    loaded = load_project(repo, env={}).require()
+    text = record(loaded.ruleset, loaded.project.sender)
+    golden(repo / "docs" / "article30.md", text)
+    for purpose in loaded.ruleset.purposes:
+        assert f"| `{purpose}`" in text
+    assert "1095 days after the last contact" in text
