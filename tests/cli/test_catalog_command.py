@@ -6,10 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from click.testing import CliRunner
-from support.running import MailSink, a_project, an_event, who, write_events
-
-from shopflow.cli.main import main
+from support.running import a_project, an_event, who, write_events
 
 HEADER = "id,title,link,image_link,price,sale_price,availability,brand,google_product_category"
 LAMP = {
@@ -108,24 +105,12 @@ tests:
 
 
 @pytest.fixture
-def sink():
-    with MailSink().listening() as sink:
-        yield sink
-
-
-@pytest.fixture
-def shop(tmp_path, sink):
+def shop(tmp_path, sink, command):
     """Runs a command on a project that promotes carts; returns its output."""
     a_project(tmp_path, sink.port, **OFFER)
     for unused in ("workflows/hello.yaml", "workflows/later.yaml"):
         (tmp_path / "rules" / unused).unlink()
-
-    def call(*words, code=0):
-        result = CliRunner().invoke(main, [*words, "--project", str(tmp_path)])
-        assert result.exit_code == code, result.output
-        return result.output
-
-    return call
+    return command
 
 
 def feed(tmp_path, text, name="feed"):

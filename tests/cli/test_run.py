@@ -12,7 +12,6 @@ import pytest
 from click.testing import CliRunner
 from support.production import wait_for
 from support.running import (
-    MailSink,
     a_project,
     an_event,
     start,
@@ -24,22 +23,10 @@ from shopflow.cli.main import main
 
 
 @pytest.fixture
-def sink():
-    with MailSink().listening() as sink:
-        yield sink
-
-
-@pytest.fixture
-def shop(tmp_path, sink):
+def shop(tmp_path, sink, command):
     """Runs a command on a small project; returns its output, in place of a process."""
     a_project(tmp_path, sink.port)
-
-    def call(*words, code=0, given=None):
-        result = CliRunner().invoke(main, [*words, "--project", str(tmp_path)], input=given)
-        assert result.exit_code == code, result.output
-        return result.stdout + result.stderr
-
-    return call
+    return command
 
 
 def now(**ago):

@@ -10,12 +10,10 @@ from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from click.testing import CliRunner
 from shopflow_channels.helpdesk import HelpdeskChannel
 from support.running import a_project, an_event, who, write_events
 
 from shopflow import plugins
-from shopflow.cli.main import main
 
 SECRET = "0123456789abcdef"
 POLICY = """
@@ -81,7 +79,7 @@ def server():
 
 
 @pytest.fixture
-def shop(tmp_path, server, monkeypatch):
+def shop(tmp_path, server, monkeypatch, command):
     """Runs a command on a project with a help desk and a webhook."""
     installed = {**plugins.find_channels(), "helpdesk": HelpdeskChannel}
     monkeypatch.setattr(plugins, "find_channels", lambda: installed)
@@ -96,13 +94,7 @@ def shop(tmp_path, server, monkeypatch):
         f"  helpdesk: {{url: {url}/tickets}}\n  webhook: {{url: {url}/hook, secret: {SECRET}}}\n"
     )
     (tmp_path / "shopflow.yaml").write_text(settings.replace('["*@*"]', '["*"]'))
-
-    def call(*words, code=0):
-        result = CliRunner().invoke(main, [*words, "--project", str(tmp_path)])
-        assert result.exit_code == code, result.output
-        return result.output
-
-    return call
+    return command
 
 
 def orders(tmp_path, *totals):
