@@ -68,14 +68,19 @@ class SafetyLog:
         """File and database hold the same new mark, by which an old database is noticed."""
         mark = uuid4().hex
         with self._open() as file:
+            # The database first, and with the mark that the file has: cut off in between, neither
+            # seems to be older than the other.
+            before = next(_marks_backwards(self.path), "")
+            store.people.set_setting(self._setting, f"{before} {mark}")
             _write(file, [{"kind": "mark", "mark": mark}], sync=False)
-            store.people.set_setting(self._setting, mark)
 
     def is_ahead_of(self, store: Store) -> bool:
         """True when the database lacks the newest mark: it is older than the file."""
         with self._open():
             newest = next(_marks_backwards(self.path), None)
-            return newest is not None and store.people.hold_setting(self._setting, "") != newest
+            if newest is None:
+                return False
+            return newest not in store.people.hold_setting(self._setting, "").split()
 
     @property
     def _setting(self) -> str:

@@ -146,6 +146,23 @@ def test_a_log_that_cannot_be_written_stops_what_it_would_tell(shop, monkeypatch
     shop.call("customer", "erase", "anna", "--yes")
 
 
+def test_a_kill_between_the_two_marks_is_no_restore(tmp_path, monkeypatch):
+    from shopflow.store.opening import open_store  # noqa: PLC0415
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    store, log = open_store("memory:"), SafetyLog(tmp_path / "log")
+    for _ in range(2):
+        log.mark(store)
+        with monkeypatch.context() as patched:
+            patched.setattr("shopflow.runtime.safety._write", killed)
+            for _ in range(2):
+                with pytest.raises(KeyboardInterrupt):
+                    log.mark(store)
+        assert not log.is_ahead_of(store)
+
+
 def test_the_newest_mark_is_found_in_a_long_file(tmp_path):
     from shopflow.store.opening import open_store  # noqa: PLC0415
 
