@@ -40,7 +40,7 @@ def customer_pages(
         unsubscribe.route(desk, ruleset),
         preferences.route(desk, ruleset),
         confirm.route(desk, ruleset),
-        subscribe.route(desk, ruleset, _REGIONS.get(project.locale.partition("-")[0], "FR")),
+        *subscribe.routes(desk, ruleset, _REGIONS.get(project.locale.partition("-")[0], "FR")),
         *reading.routes(desk, ruleset),
         *onsite.routes(desk, ruleset, lambda asking: not api_key or bears(asking, api_key)),
     ]

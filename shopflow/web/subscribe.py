@@ -47,8 +47,11 @@ class _Asked:
     wrong: list[str] = field(default_factory=list)
 
 
-def route(desk: Desk, ruleset: Ruleset, region: str) -> Route:
-    """The form; `region` is the country of numbers written without one."""
+def routes(desk: Desk, ruleset: Ruleset, region: str) -> list[Route]:
+    """The form, where there is something to subscribe to.
+
+    `region` is the country of numbers written without one.
+    """
     offered = [
         purpose
         for purpose in ruleset.purposes.values()
@@ -124,7 +127,8 @@ def route(desk: Desk, ruleset: Ruleset, region: str) -> Route:
             data["first_name"] = asked.first_name
         return [Wish(type="newsletter.subscribed", data=data)]
 
-    return Route("/subscribe", desk.guarded(page), methods=["GET", "POST"])
+    form_page = Route("/subscribe", desk.guarded(page), methods=["GET", "POST"])
+    return [form_page] if offered else []
 
 
 def _confirms(purpose: Purpose, channel: str) -> bool:

@@ -43,6 +43,10 @@ class Letters(MailSink):
         return [link for links in found for link in links]
 
 
+# Ten pages, each looked at twice by a browser and by axe-core.
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
     """`shopflow run` with the shipped rules and policies."""

@@ -16,6 +16,9 @@ from support.running import MailSink, an_event, who
 
 from shopflow.runtime.links import For
 
+# Hundreds of mails through a mail server that takes its time, by real processes.
+pytestmark = pytest.mark.slow
+
 PEOPLE = 100
 #: States in which a message may still leave, and no attempt has begun.
 MAY_LEAVE = {"queued", "leased", "returned"}
