@@ -24,7 +24,7 @@ from shopflow.runtime.workset import Rules
 from shopflow.store.codes import NewCode
 from shopflow.store.memory import MemoryStore
 from shopflow.store.memory_batch import MemoryBatch
-from shopflow.store.records import Settled
+from shopflow.store.records import Begun, Settled
 
 POOL = Coupon(id="cart10", type=CouponType.PERCENT, value=10.0, imported_pool="cart10")
 SCHEMAS = {"cart.updated": {"type": "object"}, "order.placed": {"type": "object"}}
@@ -182,6 +182,8 @@ def test_what_left_before_the_exit_stays_with_its_customer():
     [leased] = shop.store.outbox.lease(
         "log", limit=1, now=shop.clock.now, owner="deliverer", lease_for=HELD
     )
+    begun = Begun(leased.message.id, shop.clock.now)
+    shop.store.outbox.record(owner="deliverer", begun=[begun])
     shop.take("anna", event="order.placed", event_id="bought")
     assert shop.states() == {CodeState.RESERVED: 1}
     report = DeliveryReport(message=leased.message, outcome=Outcome.ACCEPTED, at=shop.clock.now)
