@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import groupby
 
-from shopflow.report import fleet
+from shopflow.report import fleet, trials
 from shopflow.report.vitals import Vitals
 from shopflow.store.records import DeliveryState, StatusReport, StoredMessage
 from shopflow.store.sweeps import Sweep
@@ -36,6 +36,7 @@ def as_json(report: StatusReport) -> dict[str, object]:
             }
             for at, some in _sweeps(report)
         ],
+        "trials": trials.as_json(report.trials),
         "uncertain": [_doubt(stored) for stored in report.uncertain],
         "pauses": [
             {"scope": pause.scope, "reason": pause.reason, "at": pause.at.isoformat()}
@@ -55,7 +56,8 @@ def as_json(report: StatusReport) -> dict[str, object]:
 def as_text(report: StatusReport, vitals: Vitals) -> str:
     """The report as people read it."""
     parts = [*_totals(report), "", *fleet.as_text(vitals)]
-    parts += [*_workflows(report), *_sweeps_told(report), *_doubts(report), *_errors(report)]
+    parts += [*_workflows(report), *_sweeps_told(report), *trials.as_text(report.trials)]
+    parts += [*_doubts(report), *_errors(report)]
     return "\n".join(parts)
 
 

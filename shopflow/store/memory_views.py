@@ -13,6 +13,7 @@ from shopflow.domain.journal import JournalEntry
 from shopflow.store.catalogue import Products
 from shopflow.store.memory_state import State
 from shopflow.store.records import (
+    TRIALS_SHOWN,
     UNCERTAIN_SHOWN,
     DeliveryState,
     Pause,
@@ -58,6 +59,7 @@ class MemoryViews:
                 pauses=tuple(self.pauses()),
                 waits=len(state.waits),
                 sweeps=tuple(self.sweeps()),
+                trials=tuple(self.trials(limit=TRIALS_SHOWN)),
             )
 
     def customer(self, customer_id: CustomerId) -> Customer | None:

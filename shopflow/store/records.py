@@ -18,6 +18,7 @@ from shopflow.domain.journal import JournalEntry
 from shopflow.domain.message import Message
 from shopflow.errors import Conflict
 from shopflow.store.sweeps import Sweep
+from shopflow.store.trials import KeptTrial
 
 
 class DeliveryState(StrEnum):
@@ -40,6 +41,9 @@ class DeliveryState(StrEnum):
 
 #: How many messages in doubt a status lists.
 UNCERTAIN_SHOWN = 100
+
+#: Trials that a status lists.
+TRIALS_SHOWN = 10
 
 #: States from which a message may still leave.
 PENDING = frozenset({DeliveryState.QUEUED, DeliveryState.LEASED, DeliveryState.ATTEMPTED})
@@ -315,6 +319,8 @@ class StatusReport:
     #: Enrolments that wait for an event which is not their customer's own.
     waits: int = 0
     sweeps: tuple[Sweep, ...] = ()
+    #: Those that began last, the newest first.
+    trials: tuple[KeptTrial, ...] = ()
 
 
 def retained_workflows(rulesets: Iterable[StoredRuleset]) -> dict[str, object]:

@@ -13,6 +13,7 @@ from shopflow.domain.journal import JournalEntry
 from shopflow.store import tables
 from shopflow.store.catalogue import Products
 from shopflow.store.records import (
+    TRIALS_SHOWN,
     UNCERTAIN_SHOWN,
     DeliveryState,
     Pause,
@@ -92,6 +93,7 @@ class SqlViews:
                 pauses=tuple(_pauses(connection)),
                 waits=_count(connection, tables.waits),
                 sweeps=tuple(sweeps.all_of(connection)),
+                trials=tuple(trials.latest(connection, TRIALS_SHOWN)),
             )
 
     def customer(self, customer_id: CustomerId) -> Customer | None:
