@@ -17,7 +17,7 @@ from shopflow_channels.sms import SmsChannel
 from shopflow_channels.social import SocialChannel
 from shopflow_channels.webpush import WebPushChannel
 from shopflow_channels.whatsapp import WhatsAppChannel
-from support.browser import Browser, vapid_key
+from support.push_browser import Browser, vapid_key
 
 from shopflow.channel import Receipt
 from shopflow.plugins import find_channels

@@ -8,7 +8,7 @@ import json
 import pytest
 from py_vapid import Vapid02
 from shopflow_channels.webpush import WebPushChannel
-from support.browser import Browser, vapid_key
+from support.push_browser import Browser, vapid_key
 
 from shopflow.channel import FailureReason, Outcome
 from shopflow.errors import SettingsError
