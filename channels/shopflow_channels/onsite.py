@@ -6,8 +6,8 @@ channels:
 ```
 
 `onsite.fr.yaml` names the `slot` and gives `title` and `body`, and if wanted `url` with `button`,
-`image`, and `until`, a time. What is accepted is kept with the message until its end;
-`GET /v1/onsite/{slot}` gives it to the page.
+`more_url` with `more_button`, `image`, and `until`, a time. What is accepted is kept with the
+message until its end; `GET /v1/onsite/{slot}` gives it to the page.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from shopflow.channel import ContentSpec, FailureReason, Message, OnUncertain, R
 
 _SLOT = r"^[a-z][a-z0-9-]{0,39}$"
 #: What the page is told of it, besides the slot and its end.
-_SHOWN = ("title", "body", "url", "button", "image")
+_SHOWN = ("title", "body", "url", "button", "more_url", "more_button", "image")
 #: Addresses that a page may link to: never `javascript:`.
 _LINKS = ("https://", "/")
 
@@ -58,7 +58,7 @@ class OnsiteChannel:
     content: ClassVar[ContentSpec] = ContentSpec(
         extensions=("yaml",),
         required=("slot", "title", "body"),
-        optional=("url", "button", "image", "until"),
+        optional=("url", "button", "more_url", "more_button", "image", "until"),
     )
     #: Keeping it twice is keeping it once.
     on_uncertain: ClassVar[OnUncertain] = OnUncertain.RESEND
@@ -86,7 +86,7 @@ class OnsiteChannel:
         slot = content.get("slot", "")
         if not slot or (self._slots and slot not in self._slots):
             raise _Unfit("the template names no slot that the settings have")
-        for part in ("url", "image"):
+        for part in ("url", "more_url", "image"):
             address = content.get(part, "")
             if address and (not address.startswith(_LINKS) or address.startswith("//")):
                 raise _Unfit(f"{part} is no address that begins with https:// or /")

@@ -19,7 +19,7 @@ CHANNEL = "onsite"
 #: Of so many of a person's latest messages for pages one is looked for.
 LATEST = 50
 #: What of it is the page's business.
-_SHOWN = ("title", "body", "url", "button", "image", "until")
+_SHOWN = ("title", "body", "url", "button", "more_url", "more_button", "image", "until")
 
 
 def content_of(

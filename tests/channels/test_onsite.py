@@ -45,6 +45,7 @@ def test_a_message_may_say_its_own_end():
         {"slot": "footer"},
         {"url": "javascript:alert(1)"},
         {"url": "//evil.example/"},
+        {"more_url": "javascript:alert(1)"},
         {"image": "http://shop.example/i.jpg"},
         {"until": "soon"},
         {"until": "2026-03-05T18:00:00"},

@@ -69,6 +69,8 @@ title: "Pour choisir sans vous tromper"
 body: "Le guide <b>{{ cart }}</b> : matières, usage, entretien, et ce qui vieillit bien."
 url: "/guides/luminaires"
 button: "Lire le guide"
+more_url: "/contact"
+more_button: "Parler à nous"
 """,
 }
 
@@ -225,7 +227,7 @@ def test_a_browser_shows_the_banner_on_the_shops_page(shop, anna, repo, tmp_path
         ).stdout
     (place,) = re.findall(r"<div data-shopflow-slot=\"home\">(.*?)</div>", seen, re.DOTALL)
     assert "Pour choisir sans vous tromper" in place
-    assert 'href="/guides/luminaires"' in place
+    assert re.findall(r'href="([^"]*)"', place) == ["/guides/luminaires", "/contact"]
     # What a template says is text, whatever is in it.
     assert "&lt;b&gt;k1&lt;/b&gt;" in place
     assert 'aria-label="Fermer"' in place

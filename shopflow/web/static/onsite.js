@@ -1,4 +1,4 @@
-/* Fills the places of a shop's page that rules decide on.
+/* Fills the slots of a shop's page.
    <script src="https://door.example/onsite.js" data-visitor="TOKEN" defer></script>
    <div data-shopflow-slot="home" hidden></div> */
 (() => {
@@ -6,12 +6,8 @@
   const door = new URL(me.src).origin;
   const visitor = me.dataset.visitor;
   if (!visitor) return;
-  const make = (tag, text, name) => {
-    const made = document.createElement(tag);
-    if (text) made.textContent = text;
-    made.className = "shopflow-" + name;
-    return made;
-  };
+  const make = (tag, text, name) => Object.assign(
+    document.createElement(tag), { textContent: text, className: "shopflow-" + name });
   const isGone = (id) => {
     try { return localStorage.getItem("shopflow-gone-" + id); } catch { return null; }
   };
@@ -24,9 +20,11 @@
       place.append(picture);
     }
     place.append(make("strong", content.title, "title"), make("p", content.body, "body"));
-    if (content.url && /^(https:\/\/|\/(?!\/))/.test(content.url)) {
-      const link = make("a", content.button || content.title, "link");
-      link.href = content.url;
+    for (const more of ["", "more_"]) {
+      const url = content[more + "url"];
+      if (!/^(https:\/\/|\/(?!\/))/.test(url)) continue;
+      const link = make("a", content[more + "button"] || content.title, more + "link");
+      link.href = url;
       place.append(link);
     }
     const french = document.documentElement.lang.startsWith("fr");
@@ -45,6 +43,6 @@
     fetch(`${door}/v1/onsite/${slot}?visitor=${encodeURIComponent(visitor)}`, { credentials: "omit" })
       .then((answer) => (answer.ok ? answer.json() : {}))
       .then((told) => show(place, told.content))
-      .catch(() => {});  // The page is whole without it.
+      .catch(() => {});
   }
 })();
