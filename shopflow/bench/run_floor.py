@@ -1,7 +1,8 @@
 """The floor under `bench run`: what was read and written, read and written again by bare drivers.
 
 Which rows that is, is noted while the product runs; a second database, equal to the first before
-the run, takes them in. Nothing is parsed, decided or encoded on the way.
+the run, takes them in. The driver gets rows as tuples and gives what is read as values; nothing is
+validated, decided or made JSON of, but for the one parameter that carries a table's rows.
 """
 
 from __future__ import annotations
@@ -139,10 +140,14 @@ class PostgresRun:
             rest = dict(noted.rows)
             if events := rest.pop(EVENTS, []):
                 returning = f"{recordset(EVENTS)} RETURNING day, partition, id"
-                driver.execute(returning, (as_json(EVENTS.columns, events),))
-            driver.execute(PostgresJson.READ, (as_json(("partition", "id"), noted.keys),))
+                new = driver.execute(returning, (as_json(EVENTS.columns, events),))
+            read = driver.execute(PostgresJson.READ, (as_json(("partition", "id"), noted.keys),))
             for shape, rows in rest.items():
                 driver.execute(recordset(shape), (as_json(shape.columns, rows),))
+            # Which events were new, and the states of the customers, are here too as values.
+            if events:
+                new.fetchall()
+            read.fetchall()
 
     def close(self) -> None:
         """See `RunFloor`."""
