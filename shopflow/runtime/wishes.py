@@ -25,9 +25,10 @@ from shopflow.runtime.ingest import Accepted, Ingest, as_sent, routing_id
 from shopflow.runtime.serving import served
 from shopflow.runtime.stream import ALONE
 from shopflow.runtime.workset import Rules, Workset
-from shopflow.store.protocol import Store
+from shopflow.store.protocol import Batch, Store
 from shopflow.store.records import Arrival
 
+_EVER = datetime.min.replace(tzinfo=UTC)
 #: Seconds before each further attempt, where what refused a wish passes by itself.
 PAUSES = (0.02, 0.1, 0.5)
 
@@ -93,6 +94,9 @@ class Wishes:
         key = CustomerId(customer_id)
         with self.store.transaction() as batch:
             found = batch.load([key]).get(key)
+            if found is None and not anonymous and self._is_erased(batch, key):
+                # A link outlives its person, and must not bring anything of them back.
+                return Customer(id=key)
             if found is not None and found.alias_of is not None:
                 key, anonymous = found.alias_of, False
             now = datetime.now(UTC)
@@ -114,6 +118,13 @@ class Wishes:
             person = work.customer(key)
         self.store.sync()
         return person
+
+    def _is_erased(self, batch: Batch, key: CustomerId) -> bool:
+        stones = self._rules.tombstones
+        if stones is None:
+            return False
+        stones.refresh(batch)
+        return stones.refuse((key,), _EVER)
 
     def _event(
         self, wish: Wish, key: CustomerId, now: datetime, event_id: str, *, anonymous: bool

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from shopflow.errors import StoreError
+from shopflow.runtime.erasure import erase, person_of
 from shopflow.runtime.links import For
 
 pytestmark = pytest.mark.anyio
@@ -91,3 +94,13 @@ async def test_a_visitor_who_turned_out_to_be_a_customer_leaves_as_that_customer
     async with inside.client() as client:
         assert (await client.post(url, data=ONE_CLICK)).status_code == 200
     assert inside.consent(anna) == "withdrawn"
+
+
+async def test_a_link_brings_nobody_back_who_was_erased(inside, anna, way_out):
+    person = person_of(inside.store, anna)
+    erase(inside.store, inside.app.hashes, person, datetime.now(UTC), thorough=False)
+    async with inside.client() as client:
+        assert (await client.post(way_out, data=ONE_CLICK)).status_code == 200
+        assert (await client.get(way_out)).status_code == 200
+    assert inside.store.views.customer(anna) is None
+    assert inside.events(anna) == []
