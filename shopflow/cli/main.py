@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "dead-letters": "shopflow.cli.dead_letters:dead_letters",
         "consent": "shopflow.cli.consent:consent",
         "article30": "shopflow.cli.article30:article30",
+        "inbound": "shopflow.cli.inbound:inbound",
         "restore": "shopflow.cli.restore:restore",
         "customer": "shopflow.cli.customer:customer",
         "suppressions": "shopflow.cli.suppressions:suppressions",
