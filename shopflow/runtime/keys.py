@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from shopflow.errors import StoreError
 from shopflow.store.keys import Keys, StoredKey
 
 #: Seconds after which a process knows of a new key.
@@ -29,14 +30,21 @@ class KeysNow:
         """The keys, the newest first.
 
         Raises:
-            StoreError: They cannot be read.
+            StoreError: They cannot be read, and never were.
         """
         known = self._known
         if known is not None and self._clock() - known[0] < KNOWN_WITHIN:
             return known[1]
         with self._lock:
-            self._known = known = self._clock(), tuple(self._read())
-        return known[1]
+            try:
+                found = tuple(self._read())
+            except StoreError:
+                # Keys hardly ever change: those of a moment ago serve until the store is back.
+                if known is None:
+                    raise
+                found = known[1]
+            self._known = self._clock(), found
+        return found
 
 
 def rotate(keys: Keys, *, at: datetime, leaked: bool) -> StoredKey:
