@@ -8,12 +8,15 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
 from redis import RedisError
 
 from shopflow.cli.options import LOGS, PROJECT
+from shopflow.errors import StoreError
 from shopflow.report.status import messages_line, totals_line
 from shopflow.runtime.answers import Taken
 from shopflow.runtime.logs import say
@@ -95,7 +98,8 @@ def worker(
     if os.environ.get(CREW):
         threading.Thread(target=_end_with_crew, name="crew", daemon=True).start()
     event_clock = clock == "event"
-    with open_fleet(project, kinds=kinds, event_clock=event_clock) as fleet:
+    with ExitStack() as opened:
+        fleet = _opened(opened, project, kinds, event_clock=event_clock, patient=not burst)
         if burst:
             _work(fleet, Burst(fleet, Until(until) if until is not None else None))
             status = fleet.app.store.views.status()
@@ -105,6 +109,26 @@ def worker(
             schedule = Schedule(fleet.streams, fleet.bells) if Kind.CLOCK in kinds else None
             _serve(fleet, schedule)
     return 0
+
+
+def _opened(
+    opened: ExitStack,
+    project: Path,
+    kinds: Sequence[Kind],
+    *,
+    event_clock: bool,
+    patient: bool,
+) -> Fleet:
+    """The fleet, opened until the stack ends; who is patient waits for servers that are away."""
+    while True:
+        try:
+            fleet = open_fleet(project, kinds=kinds, event_clock=event_clock)
+            return opened.enter_context(fleet)
+        except StoreError as e:
+            if not (patient and e.retryable):
+                raise
+            say(f"{e}; trying again")
+        time.sleep(AGAIN)
 
 
 def _serve(fleet: Fleet, schedule: Schedule | None) -> None:

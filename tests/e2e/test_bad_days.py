@@ -182,6 +182,9 @@ def test_redis_killed_and_started_again_empty(shop, redis, expected):
         workers.work_until(lambda: shop.done() > begun)
         redis.stop(signal.SIGKILL)
         workers.wait_for_word("Redis cannot be reached")
+        # One that begins meanwhile waits as well.
+        workers.kill()
+        workers.wait_for_word("; trying again")
         redis.start()
         # A shop that keeps a copy sends all of it again.
         shop.add(LINES)

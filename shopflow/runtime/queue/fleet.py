@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from redis import Redis, RedisError
+from redis import AuthenticationError, Redis, RedisError
 
 from shopflow.errors import Conflict, SettingsError, StoreError
 from shopflow.lang.project import Project
@@ -268,7 +268,8 @@ def connect(project: Project) -> Redis:
     """The project's Redis, reached.
 
     Raises:
-        SettingsError: None is named, or it cannot be reached.
+        SettingsError: None is named, or it does not know the password.
+        StoreError: It cannot be reached just now.
     """
     if not project.redis:
         raise SettingsError(
@@ -278,8 +279,11 @@ def connect(project: Project) -> Redis:
     redis = redis_of(project)
     try:
         redis.ping()
+    except AuthenticationError as e:
+        raise SettingsError(f"Redis refuses us; check `redis` in shopflow.yaml: {e}") from e
     except RedisError as e:
-        raise SettingsError(f"Redis cannot be reached; check `redis` in shopflow.yaml: {e}") from e
+        message = f"Redis cannot be reached; check `redis` in shopflow.yaml: {e}"
+        raise StoreError(message, retryable=True) from e
     return redis
 
 
@@ -292,7 +296,7 @@ def open_fleet(
     Raises:
         RulesInvalid: The rules cannot be run; carries every problem.
         SettingsError: Redis is missing, or the database allows one process only and has one.
-        StoreError: The state cannot be opened.
+        StoreError: The state cannot be opened, or Redis be reached.
     """
     loaded = load_project(root, kept=True).require()
     redis = connect(loaded.project)
