@@ -247,8 +247,10 @@ def open_app(
             codes = CodesAhead(store.codes, wall_clock)
             app = App(loaded=loaded, store=store, event_clock=event_clock, codes=codes)
             app.deploy(wall_clock())
-            if app.safety is not None and loaded.project.delivery.mode is not DeliveryMode.SINK:
-                pause_if_restored(app.safety, store, wall_clock())
+            if app.safety is not None:
+                app.safety.check()
+                if loaded.project.delivery.mode is not DeliveryMode.SINK:
+                    pause_if_restored(app.safety, store, wall_clock())
             store.make_room(wall_clock() + upkeep.AHEAD)
             yield app
             codes.give_back()

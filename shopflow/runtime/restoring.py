@@ -170,7 +170,7 @@ def _take(told: Told, line: dict[str, Any]) -> None:
             told.erased |= dict.fromkeys(line["hashes"], _instant(line["at"]))
         case "sent":
             told.sent[MessageId(line["id"])] = _instant(line["at"])
-        case "mark":
+        case "mark" | "log":
             pass
         case other:
             raise ValueError(other)

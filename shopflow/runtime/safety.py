@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ import orjson
 from shopflow.domain.customer import ConsentState
 from shopflow.domain.event import Outcome
 from shopflow.domain.journal import LedgerEntry
-from shopflow.errors import SettingsError
+from shopflow.errors import StoreError
 from shopflow.runtime.hashes import Hashes
 from shopflow.store.people import Erasure, Lifted
 from shopflow.store.protocol import Store
@@ -33,6 +32,8 @@ from shopflow.store.records import Pause, Retry, Settled, Suppression
 SAFETY_LOG = "SHOPFLOW_SAFETY_LOG"
 #: Where it is unless told: in the folder of the project.
 DEFAULT = "safety.jsonl"
+#: How the first line of a file begins.
+_FIRST = b'{"kind":"log"'
 #: Why delivery is paused when the database is older than the log.
 RESTORED = "the database is older than the safety log: shopflow restore --replay FILE"
 
@@ -54,10 +55,11 @@ class SafetyLog:
         """The lines are in the file; with `sync`, on the disk.
 
         Raises:
-            SettingsError: The file cannot be written, so what it would tell must not happen.
+            StoreError: The file cannot be written, so what it would tell must not happen.
         """
         if lines:
             with self._open() as file:
+                self._setting(file)
                 _write(file, lines, sync=sync)
 
     def note_sent(self, words: Sequence[Settled | Retry]) -> None:
@@ -71,20 +73,40 @@ class SafetyLog:
             # The database first, and with the mark that the file has: cut off in between, neither
             # seems to be older than the other.
             before = next(_marks_backwards(self.path), "")
-            store.people.set_setting(self._setting, f"{before} {mark}")
+            store.people.set_setting(self._setting(file), f"{before} {mark}")
             _write(file, [{"kind": "mark", "mark": mark}], sync=False)
 
     def is_ahead_of(self, store: Store) -> bool:
         """True when the database lacks the newest mark: it is older than the file."""
-        with self._open():
+        with self._open() as file:
             newest = next(_marks_backwards(self.path), None)
             if newest is None:
                 return False
-            return newest not in store.people.hold_setting(self._setting, "").split()
+            return newest not in store.people.hold_setting(self._setting(file), "").split()
 
-    @property
-    def _setting(self) -> str:
-        return f"safety:{socket.gethostname()}:{self.path}"
+    def check(self) -> None:
+        """The file can be written.
+
+        Raises:
+            StoreError: It cannot.
+        """
+        with self._open():
+            return
+
+    def _setting(self, file: IO[bytes]) -> str:
+        """Where the database keeps the marks of this file, which says itself which one it is.
+
+        Machines come and go, and containers share files.
+        """
+        with self.path.open("rb") as kept:
+            first = kept.readline()
+        if not first.startswith(_FIRST):
+            if first:
+                return f"safety:{self.path}"
+            first = orjson.dumps({"kind": "log", "id": uuid4().hex}) + b"\n"
+            file.write(first)
+            file.flush()
+        return f"safety:{orjson.loads(first)['id']}"
 
     @contextmanager
     def _open(self) -> Iterator[IO[bytes]]:
@@ -94,7 +116,7 @@ class SafetyLog:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 yield file
         except OSError as e:
-            raise SettingsError(
+            raise StoreError(
                 f"the safety log {self.path} cannot be written ({e.strerror}): name another "
                 f"file in {SAFETY_LOG}, or `off`"
             ) from e

@@ -123,6 +123,7 @@ def test_the_log_names_nobody_and_a_database_that_is_up_to_date_is_not_paused(sh
         "suppressed",
         "sent",
         "mark",
+        "log",
     }
     assert "anna" not in text
 
@@ -140,7 +141,7 @@ def test_a_line_that_was_cut_off_is_left_out_and_a_wrong_file_is_refused(shop, t
 def test_a_log_that_cannot_be_written_stops_what_it_would_tell(shop, monkeypatch):
     shop.run(*shop.known())
     monkeypatch.setenv("SHOPFLOW_SAFETY_LOG", str(shop.folder / "nowhere" / "log"))
-    said = shop.call("customer", "erase", "anna", "--yes", code=2)
+    said = shop.call("customer", "erase", "anna", "--yes", code=3)
     assert "name another file in SHOPFLOW_SAFETY_LOG" in said
     monkeypatch.setenv("SHOPFLOW_SAFETY_LOG", "off")
     shop.call("customer", "erase", "anna", "--yes")
