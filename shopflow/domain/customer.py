@@ -78,6 +78,8 @@ class SlotState(StrEnum):
     #: Decided, no receipt: counts in every window.
     RESERVED = "reserved"
     ACCEPTED = "accepted"
+    #: Called back, and not yet known whether it had begun to leave: counts in every window.
+    CALLED = "called"
     #: Handed back and on hold: counts in none, waits for `due_at`.
     HELD = "held"
 

@@ -25,7 +25,8 @@ def report(turn: Turn, told: DeliveryReport) -> None:
     """Take in what became of a message; one that was called back meanwhile is no news."""
     message = told.message
     record = _record(turn, message)
-    if record is None and not turn.facts.event_clock:
+    unknown = record is None and not turn.facts.event_clock
+    if unknown or (record is not None and record.state is SlotState.CALLED):
         _called_back(turn, told)
         return
     match told.outcome:
@@ -72,19 +73,21 @@ def release(turn: Turn, record: SentRecord, due: datetime) -> None:
 
 
 def _called_back(turn: Turn, told: DeliveryReport) -> None:
-    """Word of a message whose enrolment is gone: if it has left all the same, it counts."""
+    """Word of a message that was called back: if it has left all the same, it counts."""
     message = told.message
-    match told.outcome:
-        case Outcome.ACCEPTED | Outcome.UNCERTAIN:
+    if told.outcome in {Outcome.ACCEPTED, Outcome.UNCERTAIN}:
+        if _record(turn, message) is None:
             take_slot(turn, message)
-            _accept(turn, _record(turn, message), told.at)
-            coupons.issue(turn, message.codes, told.at)
-            _note(turn, message, Kind.DELIVERY, told.outcome, told.at)
-        case Outcome.RETURNED:
-            turn.effects.append(_cancel(turn, message, Reason.EXITED))
-        case Outcome.FAILED | Outcome.DROPPED:
-            # It did not leave, which is what calling it back was for.
-            _give_back(turn, message, told.at)
+        _accept(turn, _record(turn, message), told.at)
+        coupons.issue(turn, message.codes, told.at)
+        _note(turn, message, Kind.DELIVERY, told.outcome, told.at)
+        return
+    _free(turn, message)
+    if told.outcome is Outcome.RETURNED:
+        turn.effects.append(_cancel(turn, message, Reason.EXITED))
+    else:
+        # It did not leave, which is what calling it back was for.
+        _give_back(turn, message, told.at)
 
 
 def _record(turn: Turn, message: Message) -> SentRecord | None:

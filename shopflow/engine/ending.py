@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from shopflow.domain.customer import Enrolment, SlotState
 from shopflow.domain.event import Event
+from shopflow.domain.ids import DrawId
 from shopflow.domain.journal import Cancel, Kind, Reason
 from shopflow.domain.workflow import Workflow
 from shopflow.engine import coupons
@@ -25,27 +27,32 @@ def end(
     values: Mapping[str, object] | None = None,
     cancel: bool = True,
 ) -> None:
-    """End the enrolment; what it has queued and not yet sent is called back and frees its slot."""
+    """End the enrolment; what it has queued and not yet sent is called back."""
     turn.customer.enrolments.pop(enrolment.id, None)
     told = {**(values or {}), **({"by": by} if by else {})}
     turn.journal(Kind.EXITED, at, workflow, enrolment, reason=outcome, event=event, values=told)
     if cancel:
-        call_back(turn, enrolment)
+        call_back(turn, Reason.EXITED, enrolment)
     coupons.settle_enrolment(turn, enrolment, at)
 
 
-def call_back(turn: Turn, enrolment: Enrolment) -> None:
-    """Cancel the enrolment's messages that have no receipt yet."""
-    waiting = [
-        record
-        for record in turn.customer.sent
-        if record.enrolment_id == enrolment.id and record.state is not SlotState.ACCEPTED
-    ]
-    if not waiting:
-        return
-    turn.effects.extend(
-        Cancel(message_id=record.message_id, reason=Reason.EXITED, draws=record.draws)
-        for record in waiting
-    )
-    turn.customer.sent = tuple(r for r in turn.customer.sent if r not in waiting)
-    coupons.forget(turn, {key for record in waiting for key in record.draws})
+def call_back(turn: Turn, reason: str, enrolment: Enrolment | None = None) -> None:
+    """Cancel the messages, all or one enrolment's, that have no receipt yet.
+
+    Whether one of them had begun to leave is for the store to say, so its slot stays taken until
+    word comes: no cap is exceeded by a message that could not be stopped.
+    """
+    kept, forgotten = [], set[DrawId]()
+    for record in turn.customer.sent:
+        ours = enrolment is None or record.enrolment_id == enrolment.id
+        if ours and record.state is SlotState.RESERVED:
+            turn.effects.append(Cancel(message_id=record.message_id, reason=reason, tell=True))
+            kept.append(replace(record, state=SlotState.CALLED))
+        elif ours and record.state is SlotState.HELD:
+            draws = record.draws
+            turn.effects.append(Cancel(message_id=record.message_id, reason=reason, draws=draws))
+            forgotten.update(draws)
+        else:
+            kept.append(record)
+    turn.customer.sent = tuple(kept)
+    coupons.forget(turn, forgotten)

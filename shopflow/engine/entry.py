@@ -10,7 +10,7 @@ from shopflow.domain.customer import Enrolment, Mark
 from shopflow.domain.event import Event
 from shopflow.domain.expression import Expression
 from shopflow.domain.ids import EventId, StepId, enrolment_id
-from shopflow.domain.journal import EndReason, Kind, Refusal
+from shopflow.domain.journal import EndReason, Kind, Reason, Refusal
 from shopflow.domain.step import Wait
 from shopflow.domain.workflow import Reentry, Since, Workflow
 from shopflow.engine import coupons, exits, gates, trials
@@ -65,7 +65,7 @@ def enter(
         return None
     if replaced is not None:
         turn.customer.enrolments.pop(replaced.id)
-        call_back(turn, replaced)
+        call_back(turn, Reason.EXITED, replaced)
         forget_goal(turn, replaced)
     enrolment = turn.put(
         Enrolment(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from shopflow.domain.customer import Customer, Enrolment, Mark, RecentEvent, SlotState
+from shopflow.domain.customer import Customer, Enrolment, Mark, RecentEvent
 from shopflow.domain.event import IDENTIFIED, Event, Merge
 from shopflow.domain.ids import CustomerId, EnrolmentId
-from shopflow.domain.journal import Cancel, EndReason, Tell
-from shopflow.engine import consent, coupons, traits
-from shopflow.engine.ending import end
+from shopflow.domain.journal import EndReason, Tell
+from shopflow.engine import consent, traits
+from shopflow.engine.ending import call_back, end
 from shopflow.engine.exits import RECENT_EVENTS, left_already
 from shopflow.engine.goals import forget_goal
 from shopflow.engine.turn import Draft, Turn
@@ -41,13 +41,7 @@ def addressed(event: Event, to: CustomerId) -> Event:
 
 def _without_waiting(turn: Turn, at: datetime) -> Draft:
     """The draft with everything called back that the outbox still holds in the old name."""
-    waiting = [r for r in turn.customer.sent if r.state is not SlotState.ACCEPTED]
-    turn.effects.extend(
-        Cancel(message_id=record.message_id, reason=EndReason.MERGED, draws=record.draws)
-        for record in waiting
-    )
-    coupons.forget(turn, {key for record in waiting for key in record.draws})
-    turn.customer.sent = tuple(r for r in turn.customer.sent if r not in waiting)
+    call_back(turn, EndReason.MERGED)
     at_their_end = [e for e in turn.customer.enrolments.values() if e.due_at is None]
     for enrolment in at_their_end:
         end(turn, turn.rulebook.workflow(enrolment.digest), enrolment, EndReason.MERGED, at)

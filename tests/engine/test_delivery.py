@@ -93,8 +93,8 @@ def test_a_fallback_comes_within_the_lateness_limit_or_not_at_all():
     assert reasons(life) == ["stale"]
 
 
-def test_an_exit_calls_back_what_is_queued_and_a_later_word_of_it_is_no_news():
-    life = living(then=[])
+@pytest.mark.parametrize("outcome", [Outcome.DROPPED, Outcome.FAILED])
+def test_what_an_exit_calls_back_keeps_its_slot_until_it_is_known_to_be_stopped(outcome):
     wait = a_wait("cool", "23h", None)
     send = a_send(channels=("sms", "email"), purpose="marketing", next_step="cool")
     life = Life(
@@ -107,10 +107,11 @@ def test_an_exit_calls_back_what_is_queued_and_a_later_word_of_it_is_no_news():
     message = life.of(Queue)[0].message
     life.event("order.placed", MINUTE)
     [cancel] = life.of(Cancel)
-    assert (cancel.message_id, cancel.reason) == (message.id, "exited")
-    assert life.customer.sent == ()
-    told(life, Outcome.FAILED, 2 * MINUTE, "rejected", message)
+    assert (cancel.message_id, cancel.reason, cancel.tell) == (message.id, "exited", True)
+    assert [one.state for one in life.customer.sent] == [SlotState.CALLED]
+    told(life, outcome, 2 * MINUTE, "rejected", message)
     assert life.effects == []
+    assert life.customer.sent == ()
 
 
 def test_reaching_the_end_calls_nothing_back():

@@ -49,6 +49,8 @@ LIFE = 14 * DAY
 
 MINUTES = st.integers(0, LIFE // timedelta(minutes=1))
 DELAYS = st.integers(0, 600)
+#: What is due so soon has begun to leave, and can be called back no more.
+BEGUN = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +186,7 @@ def worlds(draw):
     )
 
 
-def play(world: World) -> Played:  # noqa: C901 - one life, told in one place
+def play(world: World) -> Played:  # noqa: C901, PLR0915 - one life, told in one place
     """Let the engine and a deliverer live through the world."""
     rulebook = Rulebook(world.ruleset)
     customer = a_customer(consent=world.granted)
@@ -205,9 +207,18 @@ def play(world: World) -> Played:  # noqa: C901 - one life, told in one place
                     queued += 1
                     waiting[message.id] = (clock + delay, message)
                     played.decided.append(message)
-                case Cancel(message_id=name):
-                    waiting.pop(name, None)
+                case Cancel(message_id=name) if name in waiting:
+                    due, message = waiting[name]
+                    if due - clock <= BEGUN:
+                        # Too late: it is on its way.
+                        continue
+                    del waiting[name]
                     played.cancelled.add(name)
+                    if effect.tell:
+                        word = DeliveryReport(
+                            message=message, outcome=Outcome.DROPPED, at=clock, reason=effect.reason
+                        )
+                        give(word, at, clock)
                 case JournalEntry():
                     played.entries.append(effect)
 
