@@ -236,6 +236,8 @@ EVENTS = every_field(
     customer_id=st.none() | NAMES,
     anonymous_id=st.none() | NAMES,
     hops=COUNTS,
+    # A wish is decided at once; whatever it tells others is an event like any other.
+    ahead=st.just(False),
 )
 INPUTS = (
     EVENTS
