@@ -180,7 +180,7 @@ def in_order(sends):
         ("snowplow_demo", "end"),
         ("snowplow_demo", "drain"),
         ("rees46", "end"),
-        ("online_retail", "drain"),
+        pytest.param("online_retail", "drain", marks=pytest.mark.soak),
     ],
 )
 def test_run_into_a_database_sends_what_simulate_says(shared, simulated, tmp_path, stream, until):

@@ -57,11 +57,8 @@ def test_two_workers_send_what_simulate_says(shop):
 @pytest.mark.parametrize(
     "stream",
     [
-        pytest.param("otto", marks=pytest.mark.slow),
-        *(
-            pytest.param(stream, marks=[pytest.mark.soak, pytest.mark.timeout(0)])
-            for stream in ("snowplow_demo", "rees46", "online_retail")
-        ),
+        pytest.param(stream, marks=[pytest.mark.soak, pytest.mark.timeout(0)])
+        for stream in ("otto", "snowplow_demo", "rees46", "online_retail")
     ],
 )
 def test_a_whole_stream_with_kills_sends_what_simulate_says(shared, tmp_path, stream):

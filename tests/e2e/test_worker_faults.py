@@ -60,6 +60,7 @@ def test_workers_killed_twenty_times_on_a_real_stream(shop, shared):
     killed_and_finished(shop, lines, kills=20, most=1500)
 
 
+@pytest.mark.soak
 def test_redis_emptied_in_the_middle_loses_only_what_is_sent_again(shop):
     lines = generated(500)
     expected = shop.simulated(write_lines(shop.folder, lines), "drain")
