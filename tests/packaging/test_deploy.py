@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import subprocess
 from pathlib import Path
 
 import click
 import pytest
 import yaml
+from support.servers import tool
 
 from shopflow.cli.main import main
 from shopflow.runtime.metrics_catalogue import shown_names
@@ -85,9 +85,7 @@ def test_alerts_ask_for_metrics_that_there_are():
 
 @pytest.mark.slow
 def test_alerts_speak_when_they_should():
-    promtool = os.environ.get("PROMTOOL") or shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed; PROMTOOL may name it")
+    promtool = os.environ.get("PROMTOOL") or tool("promtool", "prometheus")
     ran = subprocess.run(
         [promtool, "test", "rules", str(DEPLOY / "alerts.test.yml")],
         capture_output=True,
