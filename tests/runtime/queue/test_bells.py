@@ -224,10 +224,7 @@ def test_an_event_at_the_door_rings_at_once(house):
     try:
         time.sleep(0.2)
         house.add(["anything"])
-        deadline = time.monotonic() + 5
-        while not waiting((house.redis, house.namespace), Kind.INGEST):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_for(lambda: waiting((house.redis, house.namespace), Kind.INGEST), seconds=5)
     finally:
         schedule.end()
 
