@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from shopflow.domain.coupon import Coupon
 from shopflow.domain.policy import FrequencyCap, Purpose, QuietWindow, Retention
+from shopflow.domain.question import Question
 from shopflow.domain.ruleset import ChannelFacts, Ruleset
 from shopflow.domain.workflow import Workflow
 from shopflow.lang.cel import DYN
@@ -16,6 +17,7 @@ from shopflow.lang.compiler.coupons import compile_coupon
 from shopflow.lang.compiler.event_types import EventTypes
 from shopflow.lang.compiler.policies import compile_caps, compile_purposes, compile_quiet_hours
 from shopflow.lang.compiler.profile import compile_profile, compile_segments
+from shopflow.lang.compiler.questions import compile_question
 from shopflow.lang.compiler.retention import compile_retention
 from shopflow.lang.compiler.source import Source, Use
 from shopflow.lang.compiler.workflow import CompiledWorkflow, compile_document
@@ -61,7 +63,11 @@ def build(
         project,
         _by_id(compiled),
         _Around(
-            maker.caps(context), maker.windows(context), maker.coupons(), maker.retention(context)
+            maker.caps(context),
+            maker.windows(context),
+            maker.coupons(),
+            maker.questions(),
+            maker.retention(context),
         ),
     )
     return Build(
@@ -80,6 +86,7 @@ class _Around(NamedTuple):
     caps: tuple[FrequencyCap, ...]
     windows: tuple[QuietWindow, ...]
     coupons: Mapping[str, Coupon]
+    questions: Mapping[str, Question]
     retention: Retention
 
 
@@ -162,6 +169,11 @@ class _Maker:
         found = [compile_coupon(file.root) for file in files if file.root is not None]
         return {coupon.id: coupon for coupon in sorted(found, key=lambda each: each.id)}
 
+    def questions(self) -> dict[str, Question]:
+        files = self.repository.of_kind("Question")
+        found = [compile_question(file.root) for file in files if file.root is not None]
+        return {question.id: question for question in sorted(found, key=lambda each: each.id)}
+
     def _opened(self, kind: str) -> tuple[Source | None, Node | None]:
         file = self.repository.single(kind)
         if file is None or file.root is None:
@@ -198,6 +210,7 @@ def _ruleset(
         caps=around.caps,
         quiet_windows=around.windows,
         coupons=around.coupons,
+        questions=around.questions,
         retention=around.retention,
         attributes=context.attributes,
         traits=context.traits,

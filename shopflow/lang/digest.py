@@ -68,6 +68,11 @@ def ruleset_digest(ruleset: Ruleset) -> str:
     return _digest(content)
 
 
+def value_digest(value: object) -> str:
+    """The identity of one compiled thing: a cap, a trait, a coupon, a purpose."""
+    return _digest(_plain(value))
+
+
 def _digest(content: object) -> str:
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]

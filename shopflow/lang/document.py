@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from shopflow.lang.tree import Kind, Node, from_data
-from shopflow.problem import Location, Problem, Severity
+from shopflow.problem import Fix, Location, Problem, Related, Severity
 
 
 @dataclass(slots=True, eq=False)
@@ -37,9 +37,19 @@ class Document:
         *,
         hint: str = "",
         severity: Severity = Severity.ERROR,
+        fix: Fix | None = None,
+        related: Related | None = None,
     ) -> Problem:
         """A problem that points at a node."""
-        return self.problem_at(self.location(node), code, message, hint=hint, severity=severity)
+        return self.problem_at(
+            self.location(node),
+            code,
+            message,
+            hint=hint,
+            severity=severity,
+            fix=fix,
+            related=related,
+        )
 
     def problem_at(
         self,
@@ -49,6 +59,8 @@ class Document:
         *,
         hint: str = "",
         severity: Severity = Severity.ERROR,
+        fix: Fix | None = None,
+        related: Related | None = None,
     ) -> Problem:
         """A problem at a place of this file, with the line it points into."""
         return Problem(
@@ -58,7 +70,14 @@ class Document:
             hint=hint,
             severity=severity,
             excerpt=self.line(location.line),
+            fix=fix,
+            related=related,
         )
+
+    def related(self, node: Node, message: str) -> Related:
+        """A node as the second place of a problem, and what it has to do with it."""
+        place = self.location(node)
+        return Related(location=place, message=message, excerpt=self.line(place.line))
 
     def location(self, node: Node) -> Location:
         """Where a node begins, as far as it goes on that line."""
@@ -72,9 +91,7 @@ class Document:
 
     def location_in(self, node: Node, line: int, column: int, length: int) -> Location:
         """Where a place inside a scalar's text is in the file; line and column count from 1."""
-        lines = node.text.split("\n")
-        offset = sum(len(each) + 1 for each in lines[: line - 1]) + column - 1
-        place = _offset_in_file(self.text, node, offset)
+        place = self.offset_in(node, line, column)
         before = self.text[:place]
         start_of_line = before.rfind("\n") + 1
         return Location(
@@ -83,6 +100,12 @@ class Document:
             column=place - start_of_line + 1,
             length=max(1, length),
         )
+
+    def offset_in(self, node: Node, line: int, column: int) -> int:
+        """The same place as an offset into the text of the file."""
+        lines = node.text.split("\n")
+        offset = sum(len(each) + 1 for each in lines[: line - 1]) + column - 1
+        return _offset_in_file(self.text, node, offset)
 
     def follows_comment(self, node: Node) -> bool:
         """True when a comment stands behind the node on its last line."""

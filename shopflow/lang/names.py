@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
+
+#: From here on, of 1, two names are one and a slip of the keyboard.
+_CERTAIN = 0.85
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -13,6 +16,28 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
         return name.lower()
     found = get_close_matches(name, candidates, n=1, cutoff=0.7)
     return found[0] if found else None
+
+
+def certainly(name: str, known: Iterable[str]) -> str | None:
+    """The known name that was meant; None where none is very near, or several are as near.
+
+    A slip of the keyboard is certain. Another word (`paid` for `placed`) or number is not.
+    """
+    ranked = sorted(((_likeness(name, each), each) for each in known), reverse=True)[:2]
+    if not ranked or ranked[0][0] < _CERTAIN:
+        return None
+    alone = len(ranked) == 1 or ranked[1][0] < ranked[0][0]
+    return ranked[0][1] if alone else None
+
+
+def _likeness(one: str, other: str) -> float:
+    """From 0, nothing alike, to 1, where only case, underscores or the order of letters differ."""
+    one, other = (each.lower().replace("_", "") for each in (one, other))
+    if [each for each in one if each.isdigit()] != [each for each in other if each.isdigit()]:
+        return 0.0
+    if sorted(one) == sorted(other):
+        return 1.0
+    return SequenceMatcher(None, other, one).ratio()
 
 
 def did_you_mean(name: str, known: Iterable[str], *, label: str = "known") -> str:

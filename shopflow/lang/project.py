@@ -11,6 +11,7 @@ from pathlib import Path
 
 from shopflow.lang.calendars import zone
 from shopflow.lang.document import Document
+from shopflow.lang.names import did_you_mean
 from shopflow.lang.tree import Kind, Node
 from shopflow.problem import Problem
 
@@ -21,7 +22,17 @@ _REFERENCE = re.compile(
     r"\$\{(?:file:(?P<file>[^}]+)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>:-[^}]*)?)\}"
 )
 #: Settings of a channel that a deployment overrides one by one, not as a whole.
-_MERGED = ("delivery", "sender", "pages", "queue", "channels")
+_MERGED = ("delivery", "sender", "pages", "queue", "channels", "providers")
+#: What is read of a provider's word, and what it may mean.
+WORD_FIELDS = ("id", "kind", "message_id", "provider_id", "address", "text")
+WORD_KINDS = (
+    "delivered",
+    "bounced",
+    "soft_bounced",
+    "complained",
+    "unsubscribed",
+    "received",
+)
 
 
 class DeliveryMode(StrEnum):
@@ -39,6 +50,8 @@ class Delivery:
     mode: DeliveryMode = DeliveryMode.SINK
     #: Address patterns such as `*@boutique.example`.
     allowlist: tuple[str, ...] = ()
+    #: Patterns of the addresses that test messages may go to, in any mode.
+    test_recipients: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +85,37 @@ class QueueSettings:
     max_length: int = 1_000_000
 
 
+class ProviderAuth(StrEnum):
+    """How a provider shows that it knows the secret."""
+
+    #: `t=<unix time>,v1=<hex>`: an HMAC-SHA256 over `<unix time>.<body>`, of just now.
+    SIGNED = "signed"
+    #: An HMAC-SHA256 over the body.
+    HMAC = "hmac"
+    #: The secret itself.
+    HEADER = "header"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSettings:
+    """Who tells us of messages of a channel, and how to read it."""
+
+    channel: str
+    secret: str = field(repr=False)
+    auth: ProviderAuth = ProviderAuth.SIGNED
+    #: The header that shows it, and what stands before it there.
+    header: str = "Shopflow-Signature"
+    prefix: str = ""
+    #: Of an HMAC: `hex` or `base64`.
+    encoding: str = "hex"
+    #: The path of the list of words; empty: the body is one word, or a list of them.
+    list: str = ""
+    #: Field -> the path where a word has it.
+    fields: Mapping[str, str] = field(default_factory=lambda: {name: name for name in WORD_FIELDS})
+    #: The provider's word -> ours.
+    kinds: Mapping[str, str] = field(default_factory=lambda: {name: name for name in WORD_KINDS})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """The settings of one installation; what may hold a secret is not shown by `repr`."""
@@ -91,6 +135,8 @@ class Project:
     partitions: int = DEFAULT_PARTITIONS
     #: Each channel that is used, with its settings.
     channels: Mapping[str, Mapping[str, object]] = field(default_factory=dict, repr=False)
+    #: Who may tell of messages, by the name in the address that they post to.
+    providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -179,13 +225,13 @@ def project_of(root: Path, settings: Mapping[str, object]) -> Project:
     delivery, sender = _mapping(settings.get("delivery")), _mapping(settings.get("sender"))
     channels = _mapping(settings.get("channels"))
     partitions = settings.get("partitions", DEFAULT_PARTITIONS)
-    allowlist = delivery.get("allowlist", [])
     return Project(
         root=root,
         environment=_text(settings, "environment", DEFAULT_ENVIRONMENT),
         delivery=Delivery(
             mode=DeliveryMode(str(delivery.get("mode", DeliveryMode.SINK))),
-            allowlist=tuple(map(str, allowlist)) if isinstance(allowlist, list) else (),
+            allowlist=_texts(delivery, "allowlist"),
+            test_recipients=_texts(delivery, "test_recipients"),
         ),
         sender=SenderIdentity(**{key: str(value) for key, value in sender.items()}),
         pages=PageSettings(
@@ -199,6 +245,22 @@ def project_of(root: Path, settings: Mapping[str, object]) -> Project:
         queue=QueueSettings(**_mapping(settings.get("queue"))),  # type: ignore[arg-type]  # by schema
         partitions=partitions if isinstance(partitions, int) else DEFAULT_PARTITIONS,
         channels={name: _mapping(each) for name, each in channels.items()},
+        providers={
+            name: _provider(_mapping(each))
+            for name, each in _mapping(settings.get("providers")).items()
+        },
+    )
+
+
+def _provider(given: Mapping[str, object]) -> ProviderSettings:
+    named = {str(key): str(path) for key, path in _mapping(given.get("fields")).items()}
+    kinds = {str(word): str(ours) for word, ours in _mapping(given.get("kinds")).items()}
+    plain = ("channel", "secret", "header", "prefix", "encoding", "list")
+    return ProviderSettings(
+        **{key: str(given[key]) for key in plain if key in given},
+        auth=ProviderAuth(str(given.get("auth", ProviderAuth.SIGNED))),
+        fields={name: named.get(name, name) for name in WORD_FIELDS},
+        kinds=kinds or {name: name for name in WORD_KINDS},
     )
 
 
@@ -210,7 +272,19 @@ def check_settings(document: Document, project: Project) -> list[Problem]:
         message = f"no time zone named '{project.timezone}'"
         hint = "use an IANA name such as Europe/Paris or UTC"
         problems.append(document.problem("SF009", root["timezone"], message, hint=hint))
+    if root is not None and "providers" in root:
+        problems += [
+            _unknown_channel(document, name, node["channel"], project)
+            for name, node in root["providers"].pairs()
+            if "channel" in node and node["channel"].text not in project.channels
+        ]
     return problems
+
+
+def _unknown_channel(document: Document, name: str, node: Node, project: Project) -> Problem:
+    message = f"providers.{name}.channel: no channel named '{node.text}' is set up"
+    hint = did_you_mean(node.text, project.channels, label="channels")
+    return document.problem("SF313", node, message, hint=hint)
 
 
 def process_environment() -> Mapping[str, str]:
@@ -220,6 +294,11 @@ def process_environment() -> Mapping[str, str]:
 
 def _text(settings: Mapping[str, object], key: str, default: str) -> str:
     return str(settings.get(key, default))
+
+
+def _texts(settings: Mapping[str, object], key: str) -> tuple[str, ...]:
+    value = settings.get(key, [])
+    return tuple(map(str, value)) if isinstance(value, list) else ()
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -10,8 +10,9 @@ from typing import Any
 import yaml
 
 from shopflow.lang.document import Document
+from shopflow.lang.fixes import as_block
 from shopflow.lang.tree import Kind, Node, Span
-from shopflow.problem import Location, Problem
+from shopflow.problem import Fix, Location, Problem
 
 #: Nodes of a file with every alias written out: far above any honest file.
 MAX_NODES = 200_000
@@ -42,14 +43,19 @@ def parse(path: str, text: str) -> Document:
 
 
 class _Refused(Exception):  # noqa: N818 - it stops the reading of one file
-    def __init__(self, code: str, span: Span, message: str, hint: str = "") -> None:
+    def __init__(
+        self, code: str, span: Span, message: str, hint: str = "", fix: Fix | None = None
+    ) -> None:
         super().__init__(message)
         self.code, self.span, self.message, self.hint = code, span, message, hint
+        self.fix = fix
 
 
 def _refusal(document: Document, refused: _Refused) -> Problem:
     location = document.location(Node(Kind.SCALAR, refused.span))
-    return document.problem_at(location, refused.code, refused.message, hint=refused.hint)
+    return document.problem_at(
+        location, refused.code, refused.message, hint=refused.hint, fix=refused.fix
+    )
 
 
 class _Builder:
@@ -87,7 +93,7 @@ class _Builder:
             self.add(self.anchors[event.anchor])
             return
         if event.tag is not None:
-            raise _tagged(event, span)
+            raise _tagged(self.document, event, span)
         if isinstance(event, yaml.ScalarEvent):
             node = Node(Kind.SCALAR, span, text=event.value, style=event.style or "")
             if event.anchor:
@@ -137,18 +143,20 @@ class _Builder:
                 "SF001", key.span, "a merge key '<<', which YAML 1.2 does not have", hint
             )
         if key.text in parent.entries:
-            first = parent.key(key.text).span.line + 1
-            message = f"the key '{key.text}' stands twice; the first is in line {first}"
+            first = self.document.related(parent.key(key.text), "the first")
+            message = f"the key '{key.text}' stands twice"
             self.document.problems.append(
-                self.document.problem("SF002", key, message, hint="keep one of the two")
+                self.document.problem(
+                    "SF002", key, message, hint="keep one of the two", related=first
+                )
             )
 
 
-def _tagged(event: Any, span: Span) -> _Refused:
+def _tagged(document: Document, event: Any, span: Span) -> _Refused:
     if isinstance(event, yaml.ScalarEvent) and not str(event.tag).startswith("tag:"):
         message = f"YAML takes '{event.tag}' for a tag"
         hint = "put the condition into quotes or a | block: a leading ! belongs to YAML"
-        return _Refused("SF008", span, message, hint)
+        return _Refused("SF008", span, message, hint, as_block(document, span.start))
     name = str(event.tag).removeprefix("tag:yaml.org,2002:")
     return _Refused("SF001", span, f"a tag '{name}'; tags are not used here", "remove the tag")
 

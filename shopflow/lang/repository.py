@@ -27,10 +27,12 @@ from shopflow.lang.validation import Soundness, check_kind, salvage, validate
 from shopflow.problem import Location, Problem, Severity
 
 PROJECT_FILE = "shopflow.yaml"
+ENVIRONMENTS = "environments"
 RULES = "rules"
 TEMPLATES = f"{RULES}/templates"
 EVENTS = f"{RULES}/events"
 WORKFLOWS = f"{RULES}/workflows"
+TESTS = f"{RULES}/tests"
 #: Files of one of a kind.
 SINGLE = {
     f"{RULES}/traits.yaml": "Traits",
@@ -43,8 +45,9 @@ SINGLE = {
 #: Folders of many of a kind.
 FOLDERS = {
     f"{WORKFLOWS}/": "Workflow",
-    f"{RULES}/tests/": "WorkflowTest",
+    f"{TESTS}/": "WorkflowTest",
     f"{RULES}/coupons/": "Coupon",
+    f"{RULES}/questions/": "Question",
 }
 _YAML = (".yaml", ".yml")
 
@@ -84,6 +87,18 @@ class Repository:
     def single(self, kind: str) -> RuleFile | None:
         """The one file of a kind; None when there is none."""
         return next(iter(self.of_kind(kind)), None)
+
+    def texts_with(self, mark: str) -> dict[str, str]:
+        """Path -> text of every file that has this mark in it, settings and templates too."""
+        texts = {name: file.document.text for name, file in self.files.items()}
+        around = [self.root / PROJECT_FILE, *(self.root / ENVIRONMENTS).glob("*.yaml")]
+        for path in (*around, *(self.root / TEMPLATES).rglob("*")):
+            # Who cannot read a file has said so by now.
+            data = path.read_bytes() if path.is_file() else b""
+            if mark.encode() in data:
+                name = path.relative_to(self.root).as_posix()
+                texts[name] = data.decode("utf-8-sig", "replace")
+        return {name: text for name, text in texts.items() if mark in text}
 
 
 def read_repository(root: Path, *, tests: bool = True, workflows: bool = True) -> Repository:

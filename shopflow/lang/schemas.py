@@ -6,7 +6,7 @@ Holding a document against its schema is `shopflow.lang.validation`'s.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -31,6 +31,7 @@ KINDS: Mapping[str, str] = {
     "QuietHours": "quiet-hours",
     "Retention": "retention",
     "Coupon": "coupon",
+    "Question": "question",
 }
 EVENT_SUFFIX = ".schema.json"
 #: Names of the envelope, which no payload may use.
@@ -81,3 +82,19 @@ def shipped_events() -> EventCatalogue:
         name = path.name.removesuffix(EVENT_SUFFIX)
         found[name] = json.loads(path.read_text(encoding="utf-8"))
     return EventCatalogue(found)
+
+
+def marked(schema: object, mark: str) -> Iterator[str]:
+    """The names of the properties that bear a mark such as `x-secret`, at any depth."""
+    pending = [schema]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, Mapping):
+            properties = node.get("properties")
+            if isinstance(properties, Mapping):
+                for name, inner in properties.items():
+                    if isinstance(inner, Mapping) and inner.get(mark) is True:
+                        yield name
+            pending.extend(node.values())
+        elif isinstance(node, (list, tuple)):
+            pending.extend(node)

@@ -17,7 +17,7 @@ from shopflow.lang.project import (
     overlay,
     project_of,
 )
-from shopflow.lang.repository import PROJECT_FILE, read_document
+from shopflow.lang.repository import ENVIRONMENTS, PROJECT_FILE, read_document
 from shopflow.lang.tree import Node
 from shopflow.lang.validation import Soundness, check_kind, salvage, validate
 from shopflow.problem import Location, Problem, Severity
@@ -57,9 +57,9 @@ def read_settings(
     name = str(_data(base).get("environment", DEFAULT_ENVIRONMENT))
     documents = [base]
     data = _data(base)
-    above = root / "environments" / f"{name}.yaml"
+    above = root / ENVIRONMENTS / f"{name}.yaml"
     if above.is_file():
-        document = _read(above, f"environments/{name}.yaml", "Environment", reader, problems)
+        document = _read(above, f"{ENVIRONMENTS}/{name}.yaml", "Environment", reader, problems)
         if document is not None:
             documents.append(document)
             data = overlay(data, _data(document))

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _BASED = re.compile(r"0(?:o[0-7]+|x[0-9a-fA-F]+)")
@@ -26,6 +26,8 @@ _OTHER_IN_YAML_1_1 = re.compile(
     r"|[-+]?[1-9][0-9]*(?::[0-5]?[0-9])+(?:\.[0-9]*)?"
     r"|[-+]?0[0-7]+|[-+]?[0-9]+(?:_[0-9]+)+"
 )
+#: What these begin with: most texts are told by their first letter.
+_BEGINS_OTHERWISE = frozenset("yYnNoO+-0123456789")
 
 
 class Kind(Enum):
@@ -36,8 +38,7 @@ class Kind(Enum):
     MAP = "map"
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """Where a node stands: lines and columns from 0, offsets into the text."""
 
     line: int = 0
@@ -160,7 +161,11 @@ class Node:
     @property
     def differs_in_yaml_1_1(self) -> bool:
         """Text here, but a boolean or a number for readers of YAML 1.1."""
-        return self.is_plain_text and _OTHER_IN_YAML_1_1.fullmatch(self.text) is not None
+        return (
+            self.text[:1] in _BEGINS_OTHERWISE
+            and self.is_plain_text
+            and _OTHER_IN_YAML_1_1.fullmatch(self.text) is not None
+        )
 
 
 _NO_ITEMS: list[Node] = []

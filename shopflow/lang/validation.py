@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from shopflow.lang.document import Document
+from shopflow.lang.fixes import quoting
 from shopflow.lang.names import did_you_mean
 from shopflow.lang.schemas import KINDS, quick_check, schema_of
 from shopflow.lang.tree import Kind, Node
@@ -154,6 +155,13 @@ def _misread(document: Document, node: Node) -> Iterator[Problem]:
         if child.differs_in_yaml_1_1:
             message = f"{child.text} is text here, and something else for readers of YAML 1.1"
             hint = f'put it into quotes: "{child.text}"'
-            yield document.problem("SF003", child, message, hint=hint, severity=Severity.WARNING)
+            yield document.problem(
+                "SF003",
+                child,
+                message,
+                hint=hint,
+                severity=Severity.WARNING,
+                fix=quoting(document, child),
+            )
         elif child.kind is not Kind.SCALAR:
             yield from _misread(document, child)

@@ -9,6 +9,7 @@ from jsonschema.exceptions import ValidationError
 
 from shopflow.lang.compiler.shape import KINDS as KINDS_OF_STEP
 from shopflow.lang.document import Document
+from shopflow.lang.fixes import renaming, replacing
 from shopflow.lang.names import did_you_mean, listing, nearest
 from shopflow.lang.tree import Kind, Node
 from shopflow.problem import Problem
@@ -50,10 +51,11 @@ def _surplus(
         if name in known:
             continue
         message = f"no key '{name}' in {where}"
-        hint = did_you_mean(name, [key for key in known if key not in node], label="keys")
+        free = [key for key in known if key not in node]
+        hint, fix = did_you_mean(name, free, label="keys"), renaming(document, node.key(name), free)
         if {"id", "only_if"} <= known.keys() and name in KINDS_OF_STEP:
-            hint = "a step does one thing; make it a step of its own"
-        yield document.problem("SF005", node.key(name), message, hint=hint)
+            hint, fix = "a step does one thing; make it a step of its own", None
+        yield document.problem("SF005", node.key(name), message, hint=hint, fix=fix)
 
 
 def _missing(
@@ -86,7 +88,9 @@ def _type(
     message = f"{where}: expected {expected}, found {found(node)}"
     if wanted == "boolean" and node.differs_in_yaml_1_1:
         word = "true" if node.text.lower() in ("yes", "on", "y") else "false"
-        yield document.problem("SF003", node, message, hint=f"write {word}")
+        yield document.problem(
+            "SF003", node, message, hint=f"write {word}", fix=replacing(document, node, word)
+        )
         return
     hint = ""
     if own.get("x-cel") and node.kind is not Kind.SCALAR:
@@ -122,9 +126,8 @@ def _kindless(
         close = nearest(name, kinds)
         if close:
             message = f"no key '{name}' in {where}"
-            yield document.problem(
-                "SF005", node.key(name), message, hint=f"did you mean '{close}'?"
-            )
+            hint, fix = f"did you mean '{close}'?", renaming(document, node.key(name), kinds)
+            yield document.problem("SF005", node.key(name), message, hint=hint, fix=fix)
             return
     place = node.key(surplus[0]) if surplus else node
     message = f"{where} does not say what it is"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shopflow.domain.customer import Customer
 from shopflow.domain.journal import JournalEntry
-from shopflow.report.sentences import delivery_sentence, masked, sentence
+from shopflow.report.masking import Mask
+from shopflow.report.sentences import delivery_sentence, sentence
 from shopflow.store.records import StoredDeadLetter, StoredEvent, StoredMessage, Timeline
 
 
@@ -24,16 +25,16 @@ class Line:
     record: dict[str, object]
 
 
-def of_customer(timeline: Timeline, workflow: str | None) -> list[Line]:
+def of_customer(timeline: Timeline, workflow: str | None, mask: Mask) -> list[Line]:
     """What was decided for a customer, oldest first, with the events that it was decided on."""
     journal = [entry for entry in timeline.journal if workflow in {None, entry.workflow}]
     messages = [one for one in timeline.messages if workflow in {None, one.message.workflow}]
     causes = {entry.event_id for entry in journal}
     events = [event for event in timeline.events if event.id in causes]
-    return _in_order([*map(_event, events), *map(_entry, journal), *map(_delivery, messages)])
+    return _lines(events, journal, messages, mask)
 
 
-def of_event(timeline: Timeline, event: StoredEvent) -> list[Line]:
+def of_event(timeline: Timeline, event: StoredEvent, mask: Mask) -> list[Line]:
     """What an event led to: its own decisions, and all of the enrolments that it started."""
     caused = [entry for entry in timeline.journal if entry.event_id == event.id]
     started = {entry.enrolment_id for entry in caused if entry.kind == "entered"}
@@ -43,11 +44,23 @@ def of_event(timeline: Timeline, event: StoredEvent) -> list[Line]:
         if entry.event_id == event.id or (entry.enrolment_id and entry.enrolment_id in started)
     ]
     messages = [one for one in timeline.messages if one.message.enrolment_id in started]
-    return _in_order([_event(event), *map(_entry, journal), *map(_delivery, messages)])
+    return _lines([event], journal, messages, mask)
 
 
-def rendered(lines: Iterable[Line], zone: ZoneInfo) -> Iterator[str]:
-    """The lines with local times, a heading at each new day."""
+def of_enrolment(timeline: Timeline, enrolment_id: str, mask: Mask) -> list[Line]:
+    """What became of one enrolment, from the event that started it to its end."""
+    journal = [each for each in timeline.journal if each.enrolment_id == enrolment_id]
+    messages = [one for one in timeline.messages if one.message.enrolment_id == enrolment_id]
+    causes = {entry.event_id for entry in journal}
+    events = [event for event in timeline.events if event.id in causes]
+    return _lines(events, journal, messages, mask)
+
+
+def rendered(lines: Iterable[Line], zone: ZoneInfo, *, full: bool = False) -> Iterator[str]:
+    """The lines with local times, a heading at each new day.
+
+    In full, below each what the deciding condition saw, and of which enrolment it is.
+    """
     day = ""
     for line in lines:
         local = line.at.astimezone(zone)
@@ -55,6 +68,8 @@ def rendered(lines: Iterable[Line], zone: ZoneInfo) -> Iterator[str]:
             yield f"\n{day} ({zone.key})"
         where = f"{line.workflow}: " if line.workflow else ""
         yield f"  {local:%H:%M:%S}  {where}{line.what}"
+        if full:
+            yield from (f"            {more}" for more in _more(line.record))
 
 
 def zone_of(customer: Customer | None, default: str) -> ZoneInfo:
@@ -90,9 +105,28 @@ def dead_letter(letter: StoredDeadLetter) -> str:
     return f"{letter.at:%Y-%m-%d %H:%M:%S} UTC  dead letter, {letter.reason}{detail}"
 
 
-def _in_order(lines: Iterable[Line]) -> list[Line]:
+def _more(record: Mapping[str, object]) -> Iterator[str]:
+    if record.get("enrolment_id"):
+        version = f", version {record['version']}" if record.get("version") else ""
+        yield f"enrolment {record['enrolment_id']}{version}"
+    values = record.get("values")
+    if isinstance(values, Mapping):
+        yield from (f"{path} = {value!r}" for path, value in values.items())
+
+
+def _lines(
+    events: Iterable[StoredEvent],
+    journal: Iterable[JournalEntry],
+    messages: Iterable[StoredMessage],
+    mask: Mask,
+) -> list[Line]:
+    found = [
+        *map(_event, events),
+        *(_entry(each, mask) for each in journal),
+        *(_delivery(each, mask) for each in messages),
+    ]
     # Sorting keeps the order of ties: an event, what was decided on it, what became of that.
-    return sorted(lines, key=lambda line: line.at)
+    return sorted(found, key=lambda line: line.at)
 
 
 def _event(event: StoredEvent) -> Line:
@@ -100,7 +134,7 @@ def _event(event: StoredEvent) -> Line:
     return Line(at=event.occurred_at, what=f"{event.type} (event {event.id})", record=record)
 
 
-def _entry(entry: JournalEntry) -> Line:
+def _entry(entry: JournalEntry, mask: Mask) -> Line:
     record: dict[str, object] = {
         "kind": str(entry.kind),
         "reason": entry.reason,
@@ -110,14 +144,16 @@ def _entry(entry: JournalEntry) -> Line:
         "step": entry.step,
         "channel": entry.channel,
         "event_id": entry.event_id,
-        "values": dict(entry.values),
+        "values": mask.shown(entry.values),
     }
-    return Line(at=entry.at, what=sentence(entry), workflow=entry.workflow or "", record=record)
+    return Line(
+        at=entry.at, what=mask.text(sentence(entry)), workflow=entry.workflow or "", record=record
+    )
 
 
-def _delivery(stored: StoredMessage) -> Line:
+def _delivery(stored: StoredMessage, mask: Mask) -> Line:
     message = stored.message
-    to = f" to {masked(message.address)}" if message.address else ""
+    to = f" to {mask.address(message.address)}" if message.address else ""
     record: dict[str, object] = {
         "kind": "message",
         "message_id": message.id,

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from shopflow.report.vitals import Lag, Part, Vitals, WorkerSeen
+from shopflow.store.deployments import short
 from shopflow.store.records import DeliveryState, Pause
 from shopflow.store.vitals import OPEN, OutboxDepth, StoreVitals
 
@@ -35,6 +36,16 @@ def as_json(vitals: Vitals) -> dict[str, object]:
         "up": {str(part): is_up for part, is_up in vitals.up.items()},
         "rules": revision
         and {"digest": revision.digest, "deployed_at": revision.deployed_at.isoformat()},
+        "deployed": store.live
+        and {
+            "number": store.live.number,
+            "bundle": store.live.digest,
+            "revision": store.live.revision,
+            "ramp": store.live.ramp,
+            "share": store.live.share,
+            "at": store.live.at.isoformat(),
+            "by": store.live.by,
+        },
         "clock": {
             "last_tick_seconds": None if tick is None else vitals.at.timestamp() - tick,
             "next_timer": store.next_due_at.isoformat() if store.next_due_at else None,
@@ -103,6 +114,8 @@ def _workers(vitals: Vitals) -> Iterator[str]:
     stale = [one for one in vitals.workers if revision and one.digest != revision.digest]
     if stale:
         yield f"  {len(stale)} of them do not run the rules deployed last"
+    failed = sorted({one.failure for one in vitals.workers if one.failure})
+    yield from (f"  CANNOT TAKE UP what was deployed: {failure}" for failure in failed)
 
 
 def _lags(lags: tuple[Lag, ...]) -> Iterator[str]:
@@ -134,6 +147,11 @@ def _clock(vitals: Vitals, store: StoreVitals) -> Iterator[str]:
     if store.revision is not None:
         at = store.revision.deployed_at
         yield f"rules: {store.revision.digest[:SHORT]}, deployed {at:%Y-%m-%d %H:%M} UTC"
+    if (live := store.live) is not None:
+        ramped = f", {live.ramped}" if live.ramp else ""
+        yield (
+            f"bundle: {short(live.digest)}{ramped}, number {live.number}, {live.move} by {live.by}"
+        )
 
 
 def _outbox(depths: tuple[OutboxDepth, ...], now: datetime) -> Iterator[str]:
@@ -161,6 +179,8 @@ def _worker_json(worker: WorkerSeen) -> Mapping[str, object]:
         "pid": worker.pid,
         "version": worker.version,
         "rules": worker.digest,
+        "bundle": worker.revision,
+        "failure": worker.failure,
         "queues": list(worker.queues),
         "started_at": worker.started_at.isoformat(),
         "seen_at": worker.seen_at.isoformat(),

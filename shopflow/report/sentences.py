@@ -93,6 +93,8 @@ def sentence(entry: JournalEntry) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
             return f"consent to {where}: {entry.reason}"
         case Kind.ERROR:
             return f"failed and did not match: {entry.values.get('error', entry.reason)}"
+        case Kind.UNUSABLE:
+            return f"what was told as {entry.reason} is no address, and was not taken"
         case Kind.DISCARDED:
             return f"{entry.values.get('count', 0)} dead letters were dropped: {entry.reason}"
         case Kind.DECIDED:

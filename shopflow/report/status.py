@@ -22,6 +22,7 @@ def as_json(report: StatusReport) -> dict[str, object]:
         "events": {"in": events_in(report), **_events(report)},
         "dead_letters": dict(report.dead_letters),
         "customers": report.customers,
+        "unusable_addresses": under(report.workflows.get("", {}), "unusable:"),
         "inbox": report.inbox,
         "waits": report.waits,
         "messages": {str(state): count for state, count in report.messages.items() if count},
@@ -117,6 +118,8 @@ def _totals(report: StatusReport) -> Iterator[str]:
     if report.dead_letters:
         yield f"  dead letters: {reasons_line(report.dead_letters)}"
     yield f"{report.customers:,} customers"
+    if unusable := under(report.workflows.get("", {}), "unusable:"):
+        yield f"  told as addresses that are none: {reasons_line(unusable)}"
     yield f"messages: {messages_line(report.messages)}"
     if report.inbox:
         yield f"inbox: {report.inbox:,} to be told"

@@ -48,6 +48,10 @@ class WorkerSeen:
     seen_at: datetime
     #: Its memory, in bytes.
     resident: int = 0
+    #: The bundle that its rules are of; `folder` where nothing was ever deployed.
+    revision: str = ""
+    #: Why it does not run what was deployed last; empty when nothing went wrong.
+    failure: str = ""
 
 
 #: A sum or an instant that processes keep: its name, and the values of its labels.
@@ -65,6 +69,8 @@ class Vitals:
     sums: tuple[StatRow, ...] = ()
     lags: tuple[Lag, ...] = ()
     workers: tuple[WorkerSeen, ...] = ()
+    #: Why this process does not run what was deployed last, where it is the only one.
+    failure: str = ""
     #: What processes counted by themselves, and when something last happened.
     counted: Mapping[Series, float] = field(default_factory=dict)
     marks: Mapping[Series, float] = field(default_factory=dict)

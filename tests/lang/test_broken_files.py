@@ -11,7 +11,7 @@ import pytest
 from shopflow.lang.build import build
 from shopflow.lang.compiler.context import InstalledChannel
 from shopflow.lang.lint import Subject, run_checks
-from shopflow.lang.lint.catalogue import CATALOGUE
+from shopflow.lang.lint.catalogue import catalogue
 from shopflow.lang.project import Project
 from shopflow.lang.repository import read_repository
 from shopflow.lang.templates import load_templates
@@ -55,5 +55,5 @@ def test_lint_survives_any_file(project, seed):
     finally:
         file.write_text(text, encoding="utf-8")
     for problem in problems:
-        assert problem.code in CATALOGUE
+        assert problem.code in catalogue()
         assert render(problem)

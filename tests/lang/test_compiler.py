@@ -15,10 +15,10 @@ from shopflow.domain.workflow import OnChange, Reentry, Since, Status
 from shopflow.errors import RulesInvalid
 from shopflow.lang.build import build
 from shopflow.lang.compiler.context import InstalledChannel
+from shopflow.lang.older import compile_workflow
 from shopflow.lang.project import Project
 from shopflow.lang.reading import parse
 from shopflow.lang.repository import read_repository
-from shopflow.rulebook import compile_workflow
 
 PROJECT = Path(__file__).parents[1] / "rules" / "project"
 

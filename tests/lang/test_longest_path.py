@@ -9,9 +9,9 @@ import pytest
 from shopflow.lang.compiler.context import Context
 from shopflow.lang.compiler.event_types import EventTypes
 from shopflow.lang.compiler.longest import longest_path
+from shopflow.lang.older import compile_workflow
 from shopflow.lang.reading import parse
 from shopflow.lang.schemas import shipped_events
-from shopflow.rulebook import compile_workflow
 
 CONTEXT = Context(catalogue=shipped_events(), event_types=EventTypes(shipped_events()))
 HEAD = """

@@ -13,9 +13,9 @@ from shopflow.domain import workflow as domain
 from shopflow.lang.compiler.context import Context
 from shopflow.lang.compiler.event_types import EventTypes
 from shopflow.lang.compiler.shape import KINDS
+from shopflow.lang.older import compile_workflow
 from shopflow.lang.reading import parse
 from shopflow.lang.schemas import schema_of, shipped_events
-from shopflow.rulebook import compile_workflow
 
 STEPS = get_args(domain.Step)
 

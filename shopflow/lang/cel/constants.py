@@ -6,6 +6,7 @@ from shopflow.lang.cel import analysis, ast
 from shopflow.lang.cel.emit import ExactEmitter
 from shopflow.lang.cel.findings import Findings
 from shopflow.lang.cel.limits import DEFAULT_LIMITS
+from shopflow.lang.cel.program import NOT_CONSTANT
 from shopflow.lang.cel.runtime import CEL_ERRORS
 
 
@@ -51,7 +52,8 @@ class _Constants:
                 inner = self._truth(node.operand)
                 return None if inner is None else not inner
             case _:
-                return _value(node) if _is_closed(node) else None
+                value = value_of(node)
+                return value if isinstance(value, bool) else None
 
 
 def _decided(parts: list[bool | None], *, by: bool) -> bool | None:
@@ -68,9 +70,19 @@ def _is_closed(node: ast.Node) -> bool:
     return analysis.is_constant(node) and not outside
 
 
-def _value(node: ast.Node) -> bool | None:
+def value_of(node: ast.Node) -> object:
+    """The value when it reads no variable and does not fail, else NOT_CONSTANT."""
+    match node:
+        # By far the most: nothing has to be compiled for these.
+        case ast.Literal():
+            return node.value
+        case ast.Global() | ast.Local():
+            return NOT_CONSTANT
+        case ast.Select() | ast.Has() if ast.path_of(node.operand) is not None:
+            return NOT_CONSTANT
+    if not _is_closed(node):
+        return NOT_CONSTANT
     try:
-        value = ExactEmitter(DEFAULT_LIMITS.iterations).function(node)({})
+        return ExactEmitter(DEFAULT_LIMITS.iterations).function(node)({})
     except CEL_ERRORS:
-        return None
-    return value if isinstance(value, bool) else None
+        return NOT_CONSTANT

@@ -25,6 +25,8 @@ class Finding:
     length: int
     hint: str = ""
     severity: Severity = Severity.ERROR
+    #: What certainly was meant in the place of the underlined text; empty where nobody can tell.
+    meant: str = ""
 
 
 def from_compile_error(error: CompileError) -> Finding:
@@ -54,6 +56,7 @@ class Findings:
         *,
         hint: str = "",
         severity: Severity = Severity.ERROR,
+        meant: str | None = None,
     ) -> None:
         """Record what is wrong from the span's start to its end, on its first line."""
         start, end = span
@@ -67,6 +70,7 @@ class Findings:
             length=length,
             hint=hint,
             severity=severity,
+            meant=meant or "",
         )
         self._found[finding] = None
 

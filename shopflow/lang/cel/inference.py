@@ -13,6 +13,7 @@ from shopflow.lang.cel.operands import check_arithmetic, check_comparison, check
 from shopflow.lang.cel.program import Program
 from shopflow.lang.cel.types import BOOL, DYN, Type, TypeKind
 from shopflow.lang.cel.values import CelType, Uint
+from shopflow.lang.names import certainly
 from shopflow.problem import Severity
 
 _LITERALS = {
@@ -51,8 +52,10 @@ class _Inference:
     def _type(self, node: ast.Node, facts: Facts) -> Type:
         return _RULES[type(node)](self, node, facts)
 
-    def _report(self, code: str, node: ast.Node, message: str, hint: str = "") -> None:
-        self._findings.add(code, (node.start, node.end), message, hint=hint)
+    def _report(
+        self, code: str, node: ast.Node, message: str, hint: str = "", meant: str | None = None
+    ) -> None:
+        self._findings.add(code, (node.start, node.end), message, hint=hint, meant=meant)
 
     def literal(self, node: ast.Literal, _: Facts) -> Type:
         return _LITERALS[type(node.value)]
@@ -67,9 +70,10 @@ class _Inference:
             if (field := closest(node.name, known.fields, cutoff=0.8))
         ]
         hint = suggestion(node.name, self._variables, "variables")
+        meant = certainly(node.name, self._variables)
         if homes and not hint.startswith("did you mean"):
             hint = f"did you mean {' or '.join(sorted(homes))}?"
-        self._report("SF102", node, f"no variable named {node.name!r}", hint)
+        self._report("SF102", node, f"no variable named {node.name!r}", hint, meant)
         return DYN
 
     def local(self, node: ast.Local, _: Facts) -> Type:
@@ -98,7 +102,9 @@ class _Inference:
             if not owner.open:
                 name = self._source[node.operand.start : node.operand.end]
                 hint = suggestion(field, owner.fields, "fields")
-                self._findings.add("SF103", span, f"{name} has no field {field!r}", hint=hint)
+                meant = certainly(field, owner.fields)
+                message = f"{name} has no field {field!r}"
+                self._findings.add("SF103", span, message, hint=hint, meant=meant)
         elif owner.kind is not TypeKind.DYN:
             message = f"{types.article(owner)} has no field {field!r}"
             self._findings.add("SF104", span, message, hint=_FIELDLESS)
@@ -180,7 +186,7 @@ class _Inference:
         if operand.kind not in (TypeKind.INT, TypeKind.DOUBLE, TypeKind.DYN):
             self._report("SF104", node, f"- does not work on {types.article(operand)}")
             return DYN
-        return operand
+        return Type(kind=operand.kind)
 
     def conditional(self, node: ast.Conditional, facts: Facts) -> Type:
         self._truth(node.condition, "?", facts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from shopflow.lang.cel import ast, types
 from shopflow.lang.cel.findings import Findings, closest
 from shopflow.lang.cel.types import DYN, Type, TypeKind
+from shopflow.lang.names import certainly
 
 _ORDERED = frozenset(
     {
@@ -68,8 +69,13 @@ def check_enum(node: ast.Node, other: Type, findings: Findings) -> None:
     meant = closest(str(node.value), known)
     listed = f"values: {', '.join(known)}"
     hint = f"did you mean {meant!r}? {listed}" if meant else listed
+    certain = certainly(str(node.value), known)
     findings.add(
-        "SF107", _span(node), f"{node.value!r} is none of the values it can have", hint=hint
+        "SF107",
+        _span(node),
+        f"{node.value!r} is none of the values it can have",
+        hint=hint,
+        meant=f'"{certain}"' if certain and isinstance(node.value, str) else None,
     )
 
 

@@ -43,17 +43,23 @@ class Anatomy:
         self.parts: tuple[Part, ...] = tuple(found) if len(found) > 1 else ()
 
     def outcomes(self, bindings: Mapping[str, object]) -> Iterator[tuple[int, bool]]:
-        """The number of each part that was asked, with its answer.
+        """The number of each part that was asked, with its answer, where it has one."""
+        for number, answer in self.asked(bindings).items():
+            if answer is not None:
+                yield number, answer
 
-        What comes after the operand that decided is not asked; one that fails has no answer.
+    def asked(self, bindings: Mapping[str, object]) -> dict[int, bool | None]:
+        """The number of each part that was asked, with its answer; one that fails has none.
+
+        What comes after the operand that decided is not asked.
         """
+        found: dict[int, bool | None] = {}
         if self.parts:
-            found: list[tuple[int, bool]] = []
             self._ask(self._tree, bindings, found)
-            yield from found
+        return found
 
     def _ask(
-        self, node: ast.Node, bindings: Mapping[str, object], found: list[tuple[int, bool]]
+        self, node: ast.Node, bindings: Mapping[str, object], found: dict[int, bool | None]
     ) -> bool | None:
         match node:
             case ast.And() | ast.Or():
@@ -71,17 +77,17 @@ class Anatomy:
                 return self._answer(node, bindings, found)
 
     def _answer(
-        self, node: ast.Node, bindings: Mapping[str, object], found: list[tuple[int, bool]]
+        self, node: ast.Node, bindings: Mapping[str, object], found: dict[int, bool | None]
     ) -> bool | None:
         number = self._numbers[node]
+        found[number] = None
         try:
             value = self.parts[number].program.evaluate(bindings)
         except EvaluationError:
             return None
-        if not isinstance(value, bool):
-            return None
-        found.append((number, value))
-        return value
+        if isinstance(value, bool):
+            found[number] = value
+        return found[number]
 
 
 def is_condition(program: Program) -> bool:

@@ -43,8 +43,13 @@ class Type:
     #: The only values it takes; empty when any will do.
     enum: tuple[object, ...] = ()
     nullable: bool = False
+    #: Of a number: none is less, none is more.
+    least: float | None = None
+    most: float | None = None
     #: Marked x-secret: no condition may read it.
     secret: bool = False
+    #: Marked x-personal: it tells who somebody is.
+    personal: bool = False
 
     def __str__(self) -> str:
         if self.kind is TypeKind.LIST and self.item is not None:
@@ -143,7 +148,11 @@ class _Reader:
         if isinstance(reference, str):
             return self._referenced(reference)
         found = self._unmarked(schema)
-        return replace(found, secret=True) if schema.get("x-secret") is True else found
+        return replace(
+            found,
+            secret=found.secret or schema.get("x-secret") is True,
+            personal=found.personal or schema.get("x-personal") is True,
+        )
 
     def _referenced(self, reference: str) -> Type:
         # A schema that contains itself is dyn where it does.
@@ -176,6 +185,10 @@ class _Reader:
             return list_of(self.read(schema.get("items", True)))
         if name == "string" and schema.get("format") == "date-time":
             return self._date_time
+        if name in ("integer", "number"):
+            least = schema.get("minimum", schema.get("exclusiveMinimum"))
+            most = schema.get("maximum", schema.get("exclusiveMaximum"))
+            return replace(_NAMED[name], least=least, most=most)
         return _NAMED.get(name, DYN)
 
     def _object(self, schema: Mapping[str, Any]) -> Type:
@@ -237,7 +250,7 @@ def joined(left: Type, right: Type) -> Type:
     if left == right:
         return left
     if is_number(left) and is_number(right):
-        return left if left.kind is right.kind else DOUBLE
+        return replace(left, least=None, most=None) if left.kind is right.kind else DOUBLE
     if left.kind is right.kind and left.kind not in (TypeKind.LIST, *_MAPS):
         return Type(kind=left.kind)
     return DYN

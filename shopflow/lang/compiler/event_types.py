@@ -89,20 +89,32 @@ def _both(one: Type, other: Type) -> Type:
     if one == other:
         return one
     if {one.kind, other.kind} == {TypeKind.INT, TypeKind.DOUBLE}:
-        return DOUBLE
+        return _within_both(DOUBLE, one, other)
     if one.kind is not other.kind:
         return DYN
     if one.kind is TypeKind.RECORD:
         return _both_records(one, other)
     item = None if one.item is None or other.item is None else _both(one.item, other.item)
     values = (*one.enum, *(value for value in other.enum if value not in one.enum))
-    return replace(
+    return _within_both(
+        replace(
+            one,
+            item=item,
+            enum=values if one.enum and other.enum else (),
+            nullable=one.nullable or other.nullable,
+            secret=one.secret or other.secret,
+            personal=one.personal or other.personal,
+        ),
         one,
-        item=item,
-        enum=values if one.enum and other.enum else (),
-        nullable=one.nullable or other.nullable,
-        secret=one.secret or other.secret,
+        other,
     )
+
+
+def _within_both(found: Type, one: Type, other: Type) -> Type:
+    """The type with the bounds that hold for both."""
+    least = None if one.least is None or other.least is None else min(one.least, other.least)
+    most = None if one.most is None or other.most is None else max(one.most, other.most)
+    return replace(found, least=least, most=most)
 
 
 def _both_records(one: Type, other: Type) -> Type:

@@ -27,7 +27,7 @@ from shopflow.errors import EvaluationError
 
 NOTHING = timedelta()
 #: A local time of day comes within a day, or a week when days are named.
-_DAY, _WEEK = timedelta(days=1), timedelta(days=7)
+DAY, WEEK = timedelta(days=1), timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +137,19 @@ class _Longest:
 
     def _wait(self, step: Wait) -> timedelta:
         if step.until_time is not None:
-            return _WEEK if step.days else _DAY
+            return WEEK if step.days else DAY
         return self.length(step.length)
 
     def length(self, expression: Expression | None) -> timedelta:
-        """The length of a wait, where values alone decide it."""
-        if expression is None:
-            return NOTHING
-        try:
-            found = expression.evaluate({"values": dict(self.values)})
-        except EvaluationError:
-            return NOTHING
-        return max(found, NOTHING) if isinstance(found, timedelta) else NOTHING
+        """The length of a wait; nothing where it is not known."""
+        found = None if expression is None else length_of(expression, self.values)
+        return NOTHING if found is None else found
+
+
+def length_of(expression: Expression, values: Mapping[str, object]) -> timedelta | None:
+    """The length of a wait where values alone decide it; never less than nothing."""
+    try:
+        found = expression.evaluate({"values": dict(values)})
+    except EvaluationError:
+        return None
+    return max(found, NOTHING) if isinstance(found, timedelta) else None

@@ -107,7 +107,9 @@ def _cap(setting: Setting, node: Node, workflows: frozenset[str] | None) -> Freq
     for item in node["workflows"].items if "workflows" in node else ():
         if workflows is not None and item.text not in workflows:
             hint = did_you_mean(item.text, workflows, label="workflows")
-            setting.source.report("SF102", item, f"no workflow named '{item.text}'", hint=hint)
+            setting.source.report(
+                "SF102", item, f"no workflow named '{item.text}'", hint=hint, known=workflows
+            )
     limit = _whole(node["max"])
     slots = _whole(reserved["slots"]) if reserved is not None else 0
     if reserved is not None and slots > limit:

@@ -113,9 +113,11 @@ def _trait(source: Source, name: str, node: Node, types: EventTypes) -> tuple[Tr
     scope = Scope("a trait", {"event": having(event, present(when, "event"))})
     aggregate = next(each for each in Aggregate if each.value in node and _is_aggregate(node, each))
     value = None if aggregate is Aggregate.COUNT else source.cel(node[aggregate.value], scope)
-    value_type = INT if value is None else type_of(value, scope)
+    value_type = replace(INT, least=0) if value is None else type_of(value, scope)
     if aggregate is Aggregate.SUM and value_type.kind not in _SUMMABLE:
         source.report("SF104", node["sum"], f"a sum adds numbers, this is {value_type}")
+    if aggregate is Aggregate.SUM:
+        value_type = replace(value_type, least=None, most=None)
     if aggregate is Aggregate.COLLECT and value_type.kind is not TypeKind.LIST:
         value_type = list_of(value_type)
     kind = _KINDS.get(value_type.kind, TraitType.ANY)

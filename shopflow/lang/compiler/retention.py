@@ -34,7 +34,7 @@ def _last_contact(source: Source, node: Node, traits: Mapping[str, Trait]) -> st
     trait = traits.get(node.text)
     if trait is None:
         hint = did_you_mean(node.text, traits, label="traits")
-        source.report("SF103", node, f"no trait named '{node.text}'", hint=hint)
+        source.report("SF103", node, f"no trait named '{node.text}'", hint=hint, known=traits)
     elif trait.aggregate is not Aggregate.LAST or trait.window or trait.by:
         message = f"the trait '{node.text}' does not keep the last of its events"
         source.report("SF103", node, message, hint="declare it with `last`, without `in_any`, `by`")
@@ -45,5 +45,11 @@ def _by_type(source: Source, node: Node) -> dict[str, timedelta]:
     for name, _ in node.pairs():
         if name not in source.events:
             hint = did_you_mean(name, source.events.schemas)
-            source.report("SF106", node.key(name), f"no event type '{name}'", hint=hint)
+            source.report(
+                "SF106",
+                node.key(name),
+                f"no event type '{name}'",
+                hint=hint,
+                known=source.events.schemas,
+            )
     return {name: source.length(length) for name, length in node.pairs()}

@@ -71,6 +71,10 @@ def _promotes(setting: Setting, node: Node) -> dict[str, IfSoldOut]:
         if name not in names:
             hint = did_you_mean(name, names, label="values")
             setting.source.report(
-                "SF328", promotes.key(name), f"there is no '{name}' under with", hint=hint
+                "SF328",
+                promotes.key(name),
+                f"there is no '{name}' under with",
+                hint=hint,
+                known=names,
             )
     return {name: IfSoldOut(word.text) for name, word in promotes.pairs()}

@@ -101,7 +101,9 @@ class Setting:
         channels = self.context.channels
         if name not in channels:
             hint = did_you_mean(name, channels, label="installed")
-            self.source.report("SF313", node, f"no channel named '{name}'", hint=hint)
+            self.source.report(
+                "SF313", node, f"no channel named '{name}'", hint=hint, known=channels
+            )
         elif not channels[name].configured:
             message = f"the channel '{name}' is not set up in shopflow.yaml"
             hint = f"add `{name}` under channels"
@@ -144,14 +146,18 @@ class Setting:
     def unknown_field(self, node: Node, name: str, event: Type) -> None:
         """Reports a payload field that the event does not have."""
         hint = did_you_mean(name, event.fields, label="fields")
-        self.source.report("SF103", node, f"the event has no field '{name}'", hint=hint)
+        self.source.report(
+            "SF103", node, f"the event has no field '{name}'", hint=hint, known=event.fields
+        )
 
     def unknown_attribute(self, node: Node, name: str) -> None:
         """Reports an attribute that nobody declared."""
         hint = did_you_mean(name, self.context.attributes)
         if not hint.startswith("did"):
             hint = "declare it under attributes in rules/traits.yaml"
-        self.source.report("SF103", node, f"no attribute named '{name}'", hint=hint)
+        self.source.report(
+            "SF103", node, f"no attribute named '{name}'", hint=hint, known=self.context.attributes
+        )
 
     def unique(self, what: str, nodes: Sequence[Node]) -> None:
         """Reports names that stand twice."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -14,11 +14,12 @@ from shopflow.lang.cel import Program, compile_expression
 from shopflow.lang.compiler.scope import Scope
 from shopflow.lang.constant import Constant
 from shopflow.lang.document import Document
+from shopflow.lang.fixes import as_block, renaming
 from shopflow.lang.lengths import parse_length, written
 from shopflow.lang.names import did_you_mean
 from shopflow.lang.schemas import EventCatalogue
 from shopflow.lang.tree import Kind, Node
-from shopflow.problem import Problem, Severity
+from shopflow.problem import Fix, Problem, Severity
 
 #: Problems that may only come from what was left out of a file.
 OF_MISSING_PARTS = frozenset({"SF102", "SF115", "SF201", "SF205", "SF209"})
@@ -54,11 +55,13 @@ class Source:
         *,
         hint: str = "",
         severity: Severity = Severity.ERROR,
+        known: Iterable[str] = (),
     ) -> None:
-        """Adds a problem that points at a node."""
+        """Adds a problem that points at a node; a name of `known` may be what was meant by it."""
         if self.partial and code in OF_MISSING_PARTS:
             return
-        problem = self.document.problem(code, node, message, hint=hint, severity=severity)
+        fix = renaming(self.document, node, known)
+        problem = self.document.problem(code, node, message, hint=hint, severity=severity, fix=fix)
         self.problems.append(problem)
 
     def length(self, node: Node | None, default: timedelta | None = None) -> timedelta:
@@ -134,13 +137,24 @@ class Source:
         hint = did_you_mean(node.text, known)
         if hint.startswith("known"):
             hint = "the shop's own event types go into rules/events/<type>.schema.json"
-        self.report("SF106", node, f"no event type '{node.text}'", hint=hint)
+        self.report("SF106", node, f"no event type '{node.text}'", hint=hint, known=known)
 
     def _report_error(self, node: Node, error: CompileError) -> None:
-        hint, code, message = error.hint, error.code, error.message
+        hint, code, message, fix = error.hint, error.code, error.message, None
         if node.is_plain_text and self.document.follows_comment(node):
             code = "SF008"
             message = f"YAML cut this condition at ' #': {message}"
             hint = "put the condition into quotes or a | block"
+            fix = self._whole(node)
         location = self.document.location_in(node, error.line, error.column, error.length)
-        self.problems.append(self.document.problem_at(location, code, message, hint=hint))
+        problem = self.document.problem_at(location, code, message, hint=hint, fix=fix)
+        self.problems.append(problem)
+
+    def _whole(self, node: Node) -> Fix | None:
+        """A block of the whole line, where that is a condition that compiles."""
+        rest = self.document.text[node.span.start :].split("\n", 1)[0]
+        try:
+            compile_expression(rest.strip())
+        except CompileError:
+            return None
+        return as_block(self.document, node.span.start)

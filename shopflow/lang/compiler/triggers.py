@@ -97,7 +97,13 @@ def _segment(setting: Setting, node: Node) -> CompiledTrigger:
     source, name = setting.source, node["segment"]
     if name.text not in setting.context.segments and not setting.context.open_segments:
         hint = did_you_mean(name.text, setting.context.segments, label="segments")
-        source.report("SF102", name, f"no segment named '{name.text}'", hint=hint)
+        source.report(
+            "SF102",
+            name,
+            f"no segment named '{name.text}'",
+            hint=hint,
+            known=setting.context.segments,
+        )
     scope = setting.trigger_scope(None)
     enters = "on" not in node or node["on"].text == "enters"
     asks = "backfill" in node and node["backfill"].data is True

@@ -1,10 +1,11 @@
-"""Expressions: names and types (SF102 to SF114, SF209), secrets (SF118), unused `let` (SF115)."""
+"""Expressions: names and types (SF1), secrets (SF118), keys (SF409), unused `let` (SF115)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shopflow.lang.expressions import check_secrets, check_uses
+from shopflow.lang.expressions import check_keys, check_secrets, check_uses
+from shopflow.lang.fixes import without
 from shopflow.lang.lint.subject import Subject
 from shopflow.problem import Problem, Severity
 
@@ -25,12 +26,18 @@ def secrets_stay_secret(subject: Subject) -> Iterator[Problem]:
         yield from check_secrets(document, [use])
 
 
+def keys_are_not_personal(subject: Subject) -> Iterator[Problem]:
+    """No key is an address, a telephone number or a name."""
+    for each in subject.build.workflows:
+        yield from check_keys(each.document, each.uses)
+
+
 def lets_are_used(subject: Subject) -> Iterator[Problem]:
     """Every `let` is read somewhere."""
     for each in subject.build.workflows:
         root = each.document.root
         node = root.get("let") if root is not None else None
-        if node is None or each.partial:
+        if root is None or node is None or each.partial:
             continue
         reads = {path for use in each.uses for path in use.program.reads if path[0] == "vars"}
         if ("vars",) in reads:
@@ -44,4 +51,5 @@ def lets_are_used(subject: Subject) -> Iterator[Problem]:
                     f"nothing reads vars.{name}",
                     hint="remove it, or use it",
                     severity=Severity.WARNING,
+                    fix=without(each.document, [(root, "let"), (node, name)]),
                 )

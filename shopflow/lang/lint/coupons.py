@@ -1,4 +1,4 @@
-"""Coupons: declared, used, printed and in time (SF308 to SF311), only in marketing (SF403)."""
+"""Coupons: declared, used, printed and in time (SF308 to SF311)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from shopflow.domain.ids import StepId
-from shopflow.domain.policy import MessageClass
 from shopflow.domain.step import Send, Step
 from shopflow.domain.workflow import Status, Workflow
 from shopflow.lang.compiler.longest import longest_between
 from shopflow.lang.compiler.sends import channel_nodes
+from shopflow.lang.fixes import renaming
 from shopflow.lang.lengths import written
 from shopflow.lang.lint.subject import Subject
 from shopflow.lang.names import did_you_mean
@@ -31,7 +31,13 @@ def coupon_exists(subject: Subject) -> Iterator[Problem]:
             if not subject.coupons:
                 hint = f"declare it in rules/coupons/{node.text}.yaml"
             message = f"no coupon named '{node.text}'"
-            yield each.document.problem("SF308", node, message, hint=hint)
+            yield each.document.problem(
+                "SF308",
+                node,
+                message,
+                hint=hint,
+                fix=renaming(each.document, node, subject.coupons),
+            )
 
 
 def coupon_is_printed(subject: Subject) -> Iterator[Problem]:
@@ -118,18 +124,3 @@ def _templates(subject: Subject, step: Node) -> Iterator[Template]:
 def _prints(subject: Subject, template: Template) -> bool:
     read = subject.templates.variables(template.name, template.channel, template.locale)
     return any(name.partition(".")[0] == _PRINTED for name in read)
-
-
-def offer_is_marketing(subject: Subject) -> Iterator[Problem]:
-    """A message with a coupon is marketing, whatever its purpose calls itself."""
-    purposes = subject.build.context.purposes or {}
-    for each, step in subject.sends:
-        root = each.document.root
-        if "coupon" not in step or root is None:
-            continue
-        name = (step.get("purpose") or root["purpose"]).text
-        purpose = purposes.get(name)
-        if purpose is not None and purpose.message_class is not MessageClass.MARKETING:
-            message = f"a coupon in a message of class {purpose.message_class}"
-            hint = "give the send a purpose of class marketing, or take the coupon out"
-            yield each.document.problem("SF403", step["coupon"], message, hint=hint)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from shopflow.lang.lint.subject import Subject, id_of
-from shopflow.problem import Problem
+from shopflow.problem import Problem, Related
 
-_NAMED_BY_ID = ("Workflow", "Coupon")
+_NAMED_BY_ID = ("Workflow", "Coupon", "Question")
 
 
 def id_is_file_name(subject: Subject) -> Iterator[Problem]:
@@ -26,13 +26,15 @@ def id_is_file_name(subject: Subject) -> Iterator[Problem]:
 def ids_are_unique(subject: Subject) -> Iterator[Problem]:
     """No two files of a kind have one id."""
     for kind in _NAMED_BY_ID:
-        first: dict[str, str] = {}
+        first: dict[str, Related] = {}
         for file in subject.files(kind):
             root, found = file.document.root, id_of(file)
             if root is None or not found:
                 continue
             if found in first:
                 message = f"a second {kind.lower()} with the id '{found}'"
-                hint = f"the first is in {first[found]}"
-                yield file.document.problem("SF007", root["id"], message, hint=hint)
-            first.setdefault(found, file.document.path)
+                hint = "give one of the two another id"
+                yield file.document.problem(
+                    "SF007", root["id"], message, hint=hint, related=first[found]
+                )
+            first.setdefault(found, file.document.related(root["id"], "the first"))

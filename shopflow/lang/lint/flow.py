@@ -1,4 +1,4 @@
-"""The way through a workflow: parallel enrolments (SF206), events that never come (SF212)."""
+"""The way through a workflow: parallel enrolments, sends at once, events that never come (SF2)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from shopflow.domain.policy import MessageClass
+from shopflow.domain.step import CallWebhook, OpenTicket, Send, SetValues
 from shopflow.domain.workflow import Reentry
 from shopflow.lang.compiler.shape import every_step
+from shopflow.lang.compiler.ways import Stop, Way
 from shopflow.lang.document import Document
 from shopflow.lang.lint.subject import Subject
 from shopflow.lang.tree import Kind, Node
-from shopflow.problem import Problem
+from shopflow.problem import Problem, Severity
 
 
 def parallel_is_bounded(subject: Subject) -> Iterator[Problem]:
@@ -67,6 +69,46 @@ def _counting(subject: Subject) -> Iterator[tuple[Document, Node]]:
     for document, root in subject.sound("Traits"):
         for _, trait in root["traits"].pairs() if "traits" in root else ():
             yield document, trait
+
+
+def sends_are_apart(subject: Subject) -> Iterator[Problem]:
+    """Nobody gets two messages of one workflow by one channel at the same moment."""
+    for each in subject.build.workflows:
+        messages = subject.messages_of.get(each.document.path, ())
+        nodes = {message.step.id: message.node for message in messages}
+        told: set[str] = set()
+        found = subject.ways(each.workflow) if each.workflow is not None and len(nodes) > 1 else ()
+        for way in found or ():
+            for first, second in _at_once(way):
+                if second.id in told or second.id not in nodes:
+                    continue
+                told.add(second.id)
+                message = f"it leaves in the same moment as '{first.id}', by the same channel"
+                hint = "wait between them, or make one message of the two"
+                yield each.document.problem(
+                    "SF211", nodes[second.id]["id"], message, hint=hint, severity=Severity.WARNING
+                )
+
+
+def _at_once(way: Way) -> Iterator[tuple[Send, Send]]:
+    """Sends of a way that follow each other without a wait; one with a guard may be left out."""
+    last: Stop | None = None
+    for stop in way:
+        step = stop.step
+        # What is set between two sends may well be the address.
+        if isinstance(step, SetValues):
+            last = None
+        if not isinstance(step, Send) or step.only_if is not None or not _comes_to_people(step):
+            continue
+        if last is not None and isinstance(last.step, Send):
+            at_once = stop.latest is not None and stop.latest == last.latest
+            if at_once and last.step.channels == step.channels:
+                yield last.step, step
+        last = stop
+
+
+def _comes_to_people(step: Send) -> bool:
+    return not isinstance(step, OpenTicket | CallWebhook)
 
 
 def holdout_has_a_purpose(subject: Subject) -> Iterator[Problem]:

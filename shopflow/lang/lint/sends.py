@@ -8,12 +8,13 @@ from shopflow.lang.cel.types import TypeKind
 from shopflow.lang.compiler.sends import channel_nodes
 from shopflow.lang.compiler.typed import type_of
 from shopflow.lang.compiler.workflow import CompiledWorkflow
+from shopflow.lang.fixes import renaming, without
 from shopflow.lang.lint.subject import Subject
 from shopflow.lang.names import did_you_mean, listing, nearest
 from shopflow.lang.repository import TEMPLATES
 from shopflow.lang.templates import STANDARD, Template
 from shopflow.lang.tree import Node
-from shopflow.problem import Problem, Severity
+from shopflow.problem import Problem, Related, Severity
 
 _FITTING: Mapping[str, frozenset[TypeKind]] = {
     "string": frozenset({TypeKind.STRING}),
@@ -35,7 +36,8 @@ def template_exists(subject: Subject) -> Iterator[Problem]:
             if not _is_there(subject, node.text, "*"):
                 hint = did_you_mean(node.text, subject.templates.names())
                 message = f"no template named '{node.text}'"
-                yield each.document.problem("SF301", node, message, hint=hint)
+                fix = renaming(each.document, node, subject.templates.names())
+                yield each.document.problem("SF301", node, message, hint=hint, fix=fix)
             continue
         yield from _channels_covered(subject, each, step, node)
 
@@ -88,36 +90,41 @@ def variables_match(subject: Subject) -> Iterator[Problem]:
             continue
         yield from _missing(each, step, templates, names)
         if given is not None:
-            yield from _unused(each, given, templates)
+            yield from _unused(each, step, given, templates)
             yield from _misfits(each, given, templates)
 
 
 def _missing(
     each: CompiledWorkflow, step: Node, templates: list[Template], given: set[str]
 ) -> Iterator[Problem]:
-    wanted: dict[str, str] = {}
+    wanted: dict[str, tuple[str, Related | None]] = {}
     for template in templates:
         for variable in template.variables.values():
             if variable.required and variable.name not in given and variable.name not in STANDARD:
-                wanted.setdefault(variable.name, template.path)
-    for name, path in sorted(wanted.items()):
+                wanted.setdefault(variable.name, (template.path, variable.declared))
+    for name, (path, declared) in sorted(wanted.items()):
         close = sorted(given - {var for template in templates for var in template.variables})
         near = nearest(name, close)
         hint = f"rename '{near}' under with" if near else f"add `{name}` under with"
         message = f"nothing provides '{name}', which {path} needs"
-        yield each.document.problem("SF302", step["template"], message, hint=hint)
+        yield each.document.problem("SF302", step["template"], message, hint=hint, related=declared)
 
 
-def _unused(each: CompiledWorkflow, given: Node, templates: list[Template]) -> Iterator[Problem]:
+def _unused(
+    each: CompiledWorkflow, step: Node, given: Node, templates: list[Template]
+) -> Iterator[Problem]:
     used = {name for template in templates for name in template.variables}
     for name, _ in given.pairs():
         if name not in used:
             message = f"the template never uses '{name}'"
             hint = did_you_mean(name, used - set(given.entries), label="it still wants")
-            if not used - set(given.entries):
+            wanted = used - set(given.entries)
+            fix = renaming(each.document, given.key(name), wanted)
+            if not wanted:
+                fix = without(each.document, [(step, "with"), (given, name)])
                 hint = "remove it, or declare it in the template's front matter"
             yield each.document.problem(
-                "SF303", given.key(name), message, hint=hint, severity=Severity.WARNING
+                "SF303", given.key(name), message, hint=hint, severity=Severity.WARNING, fix=fix
             )
 
 

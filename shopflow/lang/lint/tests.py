@@ -1,20 +1,25 @@
-"""Workflow tests: every name in them exists (SF702, SF106), payloads fit their schema (SF706)."""
+"""Workflow tests: there are some (SF701), their names exist (SF702), payloads fit (SF706)."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
 
 import jsonschema_rs
 
+from shopflow.domain.step import Send
+from shopflow.domain.workflow import Status
 from shopflow.lang.compiler.shape import every_step
 from shopflow.lang.document import Document
+from shopflow.lang.fixes import renaming
 from shopflow.lang.lint.subject import Subject, id_of
 from shopflow.lang.names import did_you_mean
+from shopflow.lang.repository import TESTS, WORKFLOWS
 from shopflow.lang.tree import Kind, Node
-from shopflow.problem import Problem
+from shopflow.problem import Problem, Severity
 
 #: Where a row of `cases` puts its value.
 _PLACE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
@@ -38,8 +43,11 @@ class _Names:
     def problems(self) -> Iterator[Problem]:
         """Every name of the file that does not exist."""
         files = self.subject.files("Workflow")
-        # Of two with one id the first counts; the second is reported.
-        workflows = {id_of(file): file for file in reversed(files)}
+        # Of two with one id the first counts; the second is reported. One that cannot be read is
+        # known by its file.
+        workflows = {
+            id_of(file) or PurePosixPath(file.document.path).stem: file for file in reversed(files)
+        }
         yield from self.known("workflow", self.root["workflow"], workflows)
         file = workflows.get(self.root["workflow"].text)
         workflow = file.root if file is not None and file.sound else None
@@ -51,14 +59,16 @@ class _Names:
             yield from self.references(test)
             for each in (test, *cases):
                 if workflow is not None and "expect" in each:
-                    yield from self.expected(each["expect"], workflow)
+                    yield from self.expected(each["expect"], [workflow, *_other_versions(test)])
 
     def known(self, what: str, node: Node, names: Iterable[str]) -> Iterator[Problem]:
         for text in self.texts(node):
             if text not in names:
                 hint = did_you_mean(text, names, label=f"{what}s")
                 message = f"no {what} named '{text}'"
-                yield self.document.problem("SF702", node, message, hint=hint)
+                yield self.document.problem(
+                    "SF702", node, message, hint=hint, fix=renaming(self.document, node, names)
+                )
 
     def texts(self, node: Node) -> list[str]:
         """The text, or what each row of `cases` makes of it."""
@@ -96,17 +106,25 @@ class _Names:
                 known = self.subject.build.context.catalogue.schemas
                 hint = did_you_mean(event["type"].text, known)
                 message = f"no event type '{event['type'].text}'"
-                yield self.document.problem("SF106", event["type"], message, hint=hint)
+                yield self.document.problem(
+                    "SF106",
+                    event["type"],
+                    message,
+                    hint=hint,
+                    fix=renaming(self.document, event["type"], known),
+                )
             if "data" in event and event["data"].kind is Kind.SCALAR:
                 yield from self.known("fixture", event["data"], _keys(self.root, "fixtures"))
             if "customer" in event:
                 yield from self.known("customer", event["customer"], names)
 
-    def expected(self, expect: Node, workflow: Node) -> Iterator[Problem]:
-        steps = {step["id"].text for step in every_step(workflow["steps"])}
-        exits = (
-            [item["id"].text for item in workflow["exit_on"].items] if "exit_on" in workflow else []
-        )
+    def expected(self, expect: Node, versions: Iterable[Node]) -> Iterator[Problem]:
+        steps, exits = set[str](), set[str]()
+        for each in versions:
+            if "steps" in each:
+                steps |= {step["id"].text for step in every_step(each["steps"]) if "id" in step}
+            if "exit_on" in each:
+                exits |= {item["id"].text for item in each["exit_on"].items if "id" in item}
         for each in (item for key in _LISTS if key in expect for item in expect[key].items):
             if "step" in each:
                 yield from self.known("step", each["step"], steps)
@@ -116,8 +134,29 @@ class _Names:
                 )
             if "template" in each:
                 yield from self.known("template", each["template"], self.subject.templates.names())
+        for each in _render_checks(expect):
+            if "step" in each:
+                yield from self.known("step", each["step"], steps)
         if "end" in expect and "by" in expect["end"]:
             yield from self.known("exit", expect["end"]["by"], {*exits, *steps})
+
+
+def live_workflows_are_tested(subject: Subject) -> Iterator[Problem]:
+    """Whatever sends something to customers has a test that says what."""
+    roots = (file.document.root for file in subject.files("WorkflowTest"))
+    tested = {root["workflow"].text for root in roots if root is not None and "workflow" in root}
+    for each in subject.build.workflows:
+        workflow, root = each.workflow, each.document.root
+        if workflow is None or root is None or workflow.status is not Status.LIVE:
+            continue
+        if workflow.id in tested or not any(isinstance(s, Send) for s in workflow.steps.values()):
+            continue
+        place = PurePosixPath(each.document.path.replace(WORKFLOWS, TESTS, 1))
+        message = "it is live, and no test says what it sends"
+        hint = f"add {place.with_suffix('.test.yaml')}"
+        yield each.document.problem(
+            "SF701", root["status"], message, hint=hint, severity=Severity.WARNING
+        )
 
 
 def payloads_are_valid(subject: Subject) -> Iterator[Problem]:
@@ -150,6 +189,19 @@ def _invalid(document: Document, node: Node, event_type: str, error: Any) -> Pro
     path = [part if isinstance(part, int) else str(part) for part in error.instance_path]
     message = f"{event_type} does not allow this: {error.message}"
     return document.problem("SF706", node.at(path), message)
+
+
+def _render_checks(expect: Node) -> list[Node]:
+    render = expect.get("render")
+    if render is None:
+        return []
+    return render.items if render.kind is Kind.LIST else [render]
+
+
+def _other_versions(test: Node) -> list[Node]:
+    """What the versions that a test deploys change of the workflow's file."""
+    deployed = test["versions"].items if "versions" in test else []
+    return [each["change"] for each in deployed if "change" in each]
 
 
 def events_of(test: Node) -> Iterator[Node]:

@@ -1,4 +1,4 @@
-"""Text messages: one segment with the longest values (SF306), and a way out (SF307)."""
+"""Texts: in all languages (SF305), in one segment (SF306), and with a way out (SF307)."""
 
 from __future__ import annotations
 
@@ -58,6 +58,33 @@ def can_be_stopped(subject: Subject) -> Iterator[Problem]:
             message = "nobody could stop this text: shopflow.yaml names no number for STOP"
             hint = 'add `sms_stop: "36111"` under sender, with the number of your provider'
             yield each.document.problem("SF307", channel, message, hint=hint)
+
+
+def languages_are_complete(subject: Subject) -> Iterator[Problem]:
+    """A template is written in the same languages for every channel."""
+    for name in sorted(subject.templates.names()):
+        written = {
+            channel: subject.templates.locales(name, channel)
+            for channel in sorted(subject.templates.channels(name))
+        }
+        languages = {_language(locale) for locales in written.values() for locale in locales}
+        for channel, locales in written.items():
+            missing = sorted(languages - {_language(locale) for locale in locales})
+            template = subject.templates.find(name, channel, min(locales))
+            if missing and template is not None:
+                message = f"not written in {listing(missing)}, as it is for other channels"
+                hint = f"add {channel}.{missing[0]}: until then, its readers get another language"
+                yield Problem(
+                    code="SF305",
+                    severity=Severity.WARNING,
+                    location=Location(path=template.path),
+                    message=message,
+                    hint=hint,
+                )
+
+
+def _language(locale: str) -> str:
+    return locale.split("-", maxsplit=1)[0]
 
 
 def _texts(subject: Subject) -> Iterator[tuple[CompiledWorkflow, Node, Node]]:

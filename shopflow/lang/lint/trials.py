@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from shopflow.domain.expression import Expression
 from shopflow.domain.step import Split
 from shopflow.domain.trial import Result
 from shopflow.domain.trigger import ScheduleTrigger
-from shopflow.domain.workflow import Workflow
-from shopflow.errors import EvaluationError
+from shopflow.lang.compiler.longest import length_of
 from shopflow.lang.compiler.shape import every_step, split_branches
 from shopflow.lang.compiler.workflow import CompiledWorkflow
 from shopflow.lang.lint.subject import Subject
@@ -43,7 +41,7 @@ def branches_can_be_compared(subject: Subject) -> Iterator[Problem]:
             message = "what a trial is about must not change while somebody waits for its winner"
             hint = "read the trigger, as in per: trigger.issue"
             yield each.document.problem("SF214", split["per"], message, hint=hint)
-        length = _length(workflow, rule.decide_after)
+        length = length_of(rule.decide_after, workflow.values)
         if length is not None and length <= timedelta():
             message = "nobody has time to react before the winner is known"
             hint = "give it some hours, as in decide_after: 4h"
@@ -61,7 +59,7 @@ def trial_is_worth_it(subject: Subject) -> Iterator[Problem]:
             message = f"the branches are tried on {split['test'].text}: few are left for the winner"
             hint = "try them on 50% at most; 10% is usual"
             yield _of_little_use(each, split["test"], message, hint)
-        trigger, length = workflow.trigger, _length(workflow, rule.decide_after)
+        trigger, length = workflow.trigger, length_of(rule.decide_after, workflow.values)
         if isinstance(trigger, ScheduleTrigger) and length is not None and length <= trigger.spread:
             message = "the winner is known before all have come: the first steps are spread longer"
             hint = "make decide_after longer than the trigger's spread"
@@ -82,12 +80,3 @@ def _trials(subject: Subject) -> Iterator[tuple[CompiledWorkflow, Node, Split]]:
             step = steps.get(node["id"].text)
             if isinstance(step, Split) and node["split"].kind is Kind.MAP:
                 yield each, node, step
-
-
-def _length(workflow: Workflow, expression: Expression) -> timedelta | None:
-    """The length where values alone decide it."""
-    try:
-        found = expression.evaluate({"values": dict(workflow.values)})
-    except EvaluationError:
-        return None
-    return found if isinstance(found, timedelta) else None

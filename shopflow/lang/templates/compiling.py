@@ -13,6 +13,7 @@ from shopflow.lang.tree import Kind
 from shopflow.problem import Problem
 
 from . import mjml
+from .asking import check_questions
 from .assembly import Assembler
 from .environment import Environments, Part
 from .front_matter import FrontMatter, Variable, read, text_of
@@ -47,6 +48,8 @@ class Compilation:
     derives_text: bool = False
     #: The strategies by which it recommends products.
     strategies: set[Strategy] = field(default_factory=set)
+    #: The questions that it asks, by id.
+    questions: set[str] = field(default_factory=set)
 
     def file(self, path: str, ending: str, text: str) -> None:
         """Compiles one file into its parts; what is wrong goes to the problems."""
@@ -77,6 +80,7 @@ class Compilation:
 
     def _is_sound(self, source: Source) -> bool:
         self.strategies |= check_recommendations(source, self.variables, self.problems)
+        self.questions |= check_questions(source, self.problems)
         return self.environments.check(source, self.problems)
 
     def _add(self, name: str, kind: str, text: str, place: _Direct | _Shielded) -> None:

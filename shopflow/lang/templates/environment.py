@@ -31,7 +31,7 @@ _TEST = re.compile(r"\bis\s+(?:not\s+)?([A-Za-z_]\w*)")
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _NAME = re.compile(r"`([^`]+)` is undefined")
 _FUNCTIONS = frozenset(
-    {"range", "dict", "debug", "namespace", "loop", "super", "self", "recommend"}
+    {"range", "dict", "debug", "namespace", "loop", "super", "self", "recommend", "question"}
 )
 _COMMON = ("default", "length", "upper", "lower", "title", "join", "first", "last", "round", "sort")
 #: The longest piece of a template's code that an error repeats.

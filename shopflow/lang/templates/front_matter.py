@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from shopflow.lang.document import Document
 from shopflow.lang.reading import parse
 from shopflow.lang.tree import Kind, Node
-from shopflow.problem import Problem
+from shopflow.problem import Problem, Related
 
 from .source import Place, Source, problem_at
 
@@ -37,6 +37,8 @@ class Variable:
     name: str
     type: str = "any"
     required: bool = True
+    #: Where the template declares it.
+    declared: Related | None = field(default=None, compare=False)
 
 
 @dataclass(slots=True)
@@ -66,8 +68,8 @@ def read(path: str, text: str) -> FrontMatter:
         return whole
     body = "\n".join(lines[end + 1 :])
     front = FrontMatter(Source([(body, Place(path=path, line=end + 2))]))
-    # An empty line in place of the dashes keeps the numbers of the lines.
-    document = parse(path, "\n" + "\n".join(lines[1:end]))
+    # Blanks in place of the dashes keep every line and letter where it is in the file.
+    document = parse(path, "\n".join([" " * len(lines[0]), *lines[1:end]]))
     front.problems += document.problems
     _fill(front, document)
     return front
@@ -108,10 +110,19 @@ def _read_variables(front: FrontMatter, document: Document, node: Node) -> None:
         if not _is_list_of_words(node):
             front.problems.append(document.problem("SF004", node, "'variables' lists names"))
             return
-        front.variables = {item.text: Variable(name=item.text) for item in node.items}
+        front.variables = {item.text: _listed(document, item) for item in node.items}
         return
     for name, value in node.pairs():
-        front.variables[name] = _variable(front, document, name, value)
+        variable = _variable(front, document, name, value)
+        front.variables[name] = replace(variable, declared=_declared(document, node.key(name)))
+
+
+def _listed(document: Document, node: Node) -> Variable:
+    return Variable(name=node.text, declared=_declared(document, node))
+
+
+def _declared(document: Document, node: Node) -> Related:
+    return document.related(node, "the template wants it")
 
 
 def _variable(front: FrontMatter, document: Document, name: str, node: Node) -> Variable:

@@ -82,6 +82,7 @@ def load_templates(
                     longest=made.longest,
                     derives_text=made.derives_text,
                     strategies=frozenset(made.strategies),
+                    questions=frozenset(made.questions),
                 )
             )
     return TemplateSet(templates, environments, locale=locale), in_order(problems)

@@ -43,6 +43,11 @@ class _Argument:
         return self.text[1:-1] if quoted else None
 
 
+def recommends(text: str) -> bool:
+    """Whether the text may call for products; prose that looks so counts too."""
+    return _CALL.search(text) is not None
+
+
 def check_recommendations(
     source: Source, variables: Mapping[str, Variable], problems: list[Problem]
 ) -> set[Strategy]:

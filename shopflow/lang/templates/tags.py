@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 _STRING = r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'"
 _TAG = re.compile(
@@ -44,10 +45,16 @@ class Tag:
 
 def find_tags(text: str) -> list[Tag]:
     """Every complete tag of the text, in order; what is no complete tag is left to the compiler."""
-    return [
+    return list(_tags(text))
+
+
+# Each check of a template asks for its tags anew.
+@lru_cache(maxsize=32)
+def _tags(text: str) -> tuple[Tag, ...]:
+    return tuple(
         Tag(match.lastgroup or "", match.start(), match.end(), match[0])
         for match in _TAG.finditer(text)
-    ]
+    )
 
 
 class Shield:

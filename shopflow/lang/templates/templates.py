@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from shopflow.domain.recommendation import Strategy
 from shopflow.errors import TemplateError
 
+from .asking import FUNCTION, Asker
 from .environment import Environments, Part
 from .front_matter import Variable
+from .recommending import recommends
 
 #: What every template may read besides its declared variables, and what stands in for it.
 STANDARD: Mapping[str, object] = {
@@ -49,6 +51,8 @@ class Template:
     derives_text: bool = False
     #: By what it recommends products, as far as it is written out.
     strategies: frozenset[Strategy] = frozenset()
+    #: The questions that it asks, by id.
+    questions: frozenset[str] = frozenset()
 
 
 class TemplateSet:
@@ -74,6 +78,14 @@ class TemplateSet:
     def channels(self, name: str) -> frozenset[str]:
         """The channels that the template of that name is written for."""
         return frozenset(channel for each, channel in self._by_place if each == name)
+
+    def recommending(self) -> frozenset[tuple[str, str]]:
+        """Name and channel of the templates that may look for products as they are rendered."""
+        return frozenset(
+            (template.name, template.channel)
+            for template in self
+            if any(recommends(part.text) for part in template.parts.values())
+        )
 
     def locales(self, name: str, channel: str) -> frozenset[str]:
         """The locales that the template of that name is written in for that channel."""
@@ -102,6 +114,8 @@ class TemplateSet:
         if template is None:
             raise TemplateError(f"no template '{name}' for the channel '{channel}'")
         values = {**STANDARD, **variables, "locale": template.locale}
+        if isinstance(asker := values.get(FUNCTION), Asker):
+            values[FUNCTION] = asker.speaking(template.locale)
         for variable in template.variables.values():
             if variable.name not in values:
                 if variable.required:

@@ -1,1 +1,0 @@
-"""What every code of lint means, by family."""
