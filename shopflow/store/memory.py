@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from shopflow.store.delivery import pause_entry, resume_entry
 from shopflow.store.memory_batch import MemoryBatch
 from shopflow.store.memory_codes import MemoryCodes
+from shopflow.store.memory_deployments import MemoryDeployments
 from shopflow.store.memory_keys import MemoryKeys
 from shopflow.store.memory_outbox import MemoryOutbox
 from shopflow.store.memory_people import MemoryPeople
@@ -34,6 +35,7 @@ class MemoryStore:
         self.outbox = MemoryOutbox(self._state)
         self.codes = MemoryCodes(self._state)
         self.keys = MemoryKeys()
+        self.deployments = MemoryDeployments(self._state)
         self.views = MemoryViews(self._state)
         self.recommendations = MemoryRecommendations(self._state)
         self.traffic = MemoryTraffic(self._state)

@@ -18,6 +18,7 @@ from shopflow.domain.trial import CountResult, Trial
 from shopflow.store import memory_codes, memory_people
 from shopflow.store.catalogue import Products
 from shopflow.store.delivery import CANCELLABLE, came_in
+from shopflow.store.door import AddressLink
 from shopflow.store.memory_state import Row, State
 from shopflow.store.memory_traffic import note_heard
 from shopflow.store.people import Lifted, Tombstone
@@ -266,6 +267,20 @@ class MemoryBatch:
         if known.winner:
             return False
         self._state.put(self._state.trials, trial, replace(known, winner=winner))
+        return True
+
+    def link_addresses(self, gone: Collection[AddressLink], new: Collection[AddressLink]) -> None:
+        """See `Batch`."""
+        for link in gone:
+            self._state.drop(self._state.addresses, link)
+        for link in new:
+            self._state.put(self._state.addresses, link, None)
+
+    def take_once(self, key: str, at: datetime) -> bool:
+        """See `Batch`."""
+        if key in self._state.taken_once:
+            return False
+        self._state.put(self._state.taken_once, key, at)
         return True
 
     def set_occurrence(self, schedule: str, at: datetime) -> None:

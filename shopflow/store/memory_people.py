@@ -102,6 +102,8 @@ class MemoryPeople:
                     state.drop(inbox, seq)
                     gone["inbox"] += 1
             gone["customers"] = sum(state.drop(state.customers, each) is not None for each in ids)
+            for link in [one for one in state.addresses if one.customer_id in ids]:
+                state.drop(state.addresses, link)
             waits = [key for key, wait in state.waits.items() if wait.customer_id in ids]
             for wait in waits:
                 state.drop(state.waits, wait)
@@ -133,6 +135,17 @@ class MemoryPeople:
         # A simulation does not last for so long.
         del before, since
         return 0
+
+    def at_address(self, hashes: Sequence[str]) -> list[CustomerId]:
+        """See `People`."""
+        with self._state.lock:
+            return sorted({one.customer_id for one in self._state.addresses if one.hash in hashes})
+
+    def forget_taken(self, before: datetime) -> None:
+        """See `People`."""
+        with self._state.changing():
+            for key in [k for k, at in self._state.taken_once.items() if at < before]:
+                self._state.drop(self._state.taken_once, key)
 
     def forget_proof(self, before: datetime) -> int:
         """See `People`."""

@@ -22,6 +22,8 @@ from shopflow.domain.journal import JournalEntry, LedgerEntry
 from shopflow.domain.recommendation import Strategy
 from shopflow.domain.trial import Result, Trial
 from shopflow.store.codes import StoredCode
+from shopflow.store.deployments import Deployment
+from shopflow.store.door import AddressLink
 from shopflow.store.people import Tombstone
 from shopflow.store.records import (
     DeliveryState,
@@ -102,6 +104,8 @@ class State:
         self.tombstones: list[Tombstone] = []
         #: What is fixed for this state, by name.
         self.settings: dict[str, str] = {}
+        self.addresses: dict[AddressLink, None] = {}
+        self.taken_once: dict[str, datetime] = {}
         self.occurrences: dict[str, datetime] = {}
         self.pauses: dict[str, Pause] = {}
         self.resumed: dict[str, datetime] = {}
@@ -109,6 +113,7 @@ class State:
         self.paces: dict[str, datetime] = {}
         self.hours: dict[tuple[str, int], int] = {}
         self.rulesets: dict[str, StoredRuleset] = {}
+        self.deployments: list[Deployment] = []
         self._inbox_seq = itertools.count(1)
         self.letter_seq = itertools.count(1)
         self._timers: list[list[tuple[datetime, CustomerId]]] = [[] for _ in range(partitions)]

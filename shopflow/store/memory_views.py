@@ -133,6 +133,12 @@ class MemoryViews:
         with self._state.lock:
             return [entry for entry in self._state.journal if entry.event_id == event_id]
 
+    def customer_of(self, enrolment_id: EnrolmentId) -> CustomerId | None:
+        """See `Views`."""
+        with self._state.lock:
+            found = (e.customer_id for e in self._state.journal if e.enrolment_id == enrolment_id)
+            return next(found, None)
+
     def messages(
         self,
         *,
@@ -200,6 +206,7 @@ class MemoryViews:
                 cursors=tuple(sorted(state.cursors.values(), key=lambda cursor: cursor.stream)),
                 pauses=tuple(self.pauses()),
                 revision=self.newest_revision(),
+                live=next(iter(reversed(self._state.deployments)), None),
             )
 
     def sweeps(self) -> list[Sweep]:

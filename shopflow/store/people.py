@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 from shopflow.domain.customer import ConsentState, SuppressionScope
 from shopflow.domain.ids import CustomerId, MessageId
 from shopflow.domain.journal import LedgerEntry
+from shopflow.store.door import DoorReads
 from shopflow.store.records import StoredMessage, Suppression
 
 #: Scopes that stop marketing only, and that the person's own fresh word may lift.
@@ -68,7 +69,7 @@ class Erased:
     rows: Mapping[str, int] = field(default_factory=dict)
 
 
-class People(Protocol):
+class People(DoorReads, Protocol):
     """Reads and rare writes about single persons."""
 
     def aliases(self, customer_id: CustomerId) -> list[CustomerId]:

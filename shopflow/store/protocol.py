@@ -13,11 +13,13 @@ from typing import Protocol
 
 from shopflow.domain.customer import Customer
 from shopflow.domain.event import Event, Input
-from shopflow.domain.ids import CustomerId, EventId, MessageId
+from shopflow.domain.ids import CustomerId, EnrolmentId, EventId, MessageId
 from shopflow.domain.journal import Cancel, JournalEntry, LedgerEntry
 from shopflow.domain.message import Message
 from shopflow.store.catalogue import CatalogueDesk, CatalogueView
 from shopflow.store.codes import CodeDesk, Codes
+from shopflow.store.deployments import Deployments
+from shopflow.store.door import DoorWrites
 from shopflow.store.keys import Keys
 from shopflow.store.outgoing import Outbox, Traffic
 from shopflow.store.people import Lifted, People, Tombstone
@@ -43,7 +45,7 @@ from shopflow.store.trials import TrialReads, TrialWrites
 from shopflow.store.vitals import Revision, StoreVitals
 
 
-class Batch(SweepWrites, TrialWrites, CodeDesk, CatalogueDesk, Protocol):
+class Batch(SweepWrites, TrialWrites, DoorWrites, CodeDesk, CatalogueDesk, Protocol):
     """One open transaction; leaving its block commits, an exception takes everything back."""
 
     def advance(self, position: str, read_to: datetime | None = None) -> None:
@@ -173,6 +175,12 @@ class Views(SweepReads, TrialReads, CatalogueView, Protocol):
     def journal_of_event(self, event_id: EventId) -> list[JournalEntry]:
         """What was decided because of this event."""
 
+    def customer_of(self, enrolment_id: EnrolmentId) -> CustomerId | None:
+        """Whose enrolment it is, or was; None when the journal knows nothing of it.
+
+        Looked for in all of the journal, which takes its time: for people only.
+        """
+
     def messages(
         self,
         *,
@@ -249,6 +257,10 @@ class Store(Protocol):
     @property
     def keys(self) -> Keys:
         """The keys that seal links."""
+
+    @property
+    def deployments(self) -> Deployments:
+        """The rules that were put to work."""
 
     @property
     def views(self) -> Views:

@@ -15,11 +15,38 @@ from shopflow.store.columns import maybe as _maybe
 from shopflow.store.columns import partial as _partial
 from shopflow.store.columns import text as _text
 from shopflow.store.columns import whole as _whole
+from shopflow.store.deployment_tables import bundles, deployments, holds
+from shopflow.store.door_tables import addresses, taken_once
 from shopflow.store.link_table import link_keys
+from shopflow.store.people_tables import (
+    aliases,
+    consents,
+    ledger_erasures,
+    suppressions,
+    tombstones,
+)
 from shopflow.store.sweep_table import sweeps
 from shopflow.store.trial_tables import trial_results, trials
 
-__all__ = ["instant", "link_keys", "metadata", "micros", "sweeps", "trial_results", "trials"]
+__all__ = [
+    "addresses",
+    "aliases",
+    "bundles",
+    "consents",
+    "deployments",
+    "holds",
+    "instant",
+    "ledger_erasures",
+    "link_keys",
+    "metadata",
+    "micros",
+    "suppressions",
+    "sweeps",
+    "taken_once",
+    "tombstones",
+    "trial_results",
+    "trials",
+]
 
 #: What is fixed when the database is made, such as the number of partitions.
 settings = Table("settings", metadata, _text("name"), _text("value"), PrimaryKeyConstraint("name"))
@@ -188,58 +215,6 @@ waits = Table(
     _whole("since"),
     PrimaryKeyConstraint("event_type", "key", "enrolment_id"),
     Index("waits_oldest", "event_type", "key", "since", "enrolment_id"),
-)
-
-consents = Table(
-    "consents",
-    metadata,
-    Column("seq", _Seq, primary_key=True, autoincrement=True),
-    _text("customer_id"),
-    _text("channel"),
-    _text("purpose"),
-    _text("state"),
-    _whole("at"),
-    _text("basis"),
-    _maybe("until"),
-    _text("source"),
-    _text("text_version"),
-    _text("proof"),
-    Column("event_id", Text),
-    Index("consents_customer", "customer_id", "seq"),
-)
-
-#: The entries of the ledger that the transaction at hand takes away; empty in between.
-ledger_erasures = Table("ledger_erasures", metadata, _whole("seq"), PrimaryKeyConstraint("seq"))
-
-suppressions = Table(
-    "suppressions",
-    metadata,
-    _text("hash"),
-    #: Empty for every channel.
-    _text("channel"),
-    _text("scope"),
-    _text("reason"),
-    _whole("at"),
-    PrimaryKeyConstraint("hash", "channel", "scope"),
-)
-
-#: Which visitor turned out to be whom.
-aliases = Table(
-    "aliases",
-    metadata,
-    _text("alias"),
-    _text("customer_id"),
-    PrimaryKeyConstraint("alias"),
-    Index("aliases_customer", "customer_id"),
-)
-
-#: Persons who were erased, by the hash of their id: nothing from before then is taken in.
-tombstones = Table(
-    "tombstones",
-    metadata,
-    Column("seq", _Seq, primary_key=True, autoincrement=True),
-    _text("hash"),
-    _whole("at"),
 )
 
 coupons = Table(

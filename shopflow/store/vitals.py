@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from shopflow.store.deployments import Deployment
 from shopflow.store.records import DeliveryState, Pause, StatKey, StatRow, StreamPosition
 
 #: States that are looked at: what may still leave, and what waits for a person.
@@ -47,6 +48,8 @@ class StoreVitals:
     cursors: tuple[StreamPosition, ...] = ()
     pauses: tuple[Pause, ...] = ()
     revision: Revision | None = None
+    #: What was deployed last; None where rules come from a folder.
+    live: Deployment | None = None
 
 
 def summed(rows: Iterable[StatRow]) -> list[StatRow]:

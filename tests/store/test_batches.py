@@ -335,6 +335,19 @@ def test_a_timeline_tells_events_journal_and_messages(store, make, now):
     assert len(store.views.journal_of_event(second.event.id)) == 1
 
 
+def test_the_journal_knows_whose_an_enrolment_was(store, make):
+    with store.transaction() as batch:
+        batch.journal(
+            [
+                make.entry(kind=Kind.ENTERED, enrolment_id="en-1"),
+                make.entry(customer_id="bert", kind=Kind.ENTERED, enrolment_id="en-2"),
+            ]
+        )
+    assert store.views.customer_of("en-2") == "bert"
+    assert store.views.customer_of("en") is None
+    assert store.views.customer_of("en%2") is None
+
+
 def test_dead_letters_are_listed_newest_first(store, make, now):
     cursor = store.take_over("orders")
     with store.transaction("orders", cursor.epoch) as batch:

@@ -30,6 +30,9 @@ STEPS = [
     "0009 Single persons: aliases, tombstones, suppressions by scope, a ledger only added to.",
     "0010 The keys that seal links.",
     "0011 Trials of splits: when they began, what is counted, and who has won.",
+    "0012 Deployments, the bundles that they put to work, and those that are held back.",
+    "0013 Whose an address is, and what came in from outside already.",
+    "0014 Deployments whose workflows a share of the customers gets first.",
 ]
 
 

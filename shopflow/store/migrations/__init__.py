@@ -4,4 +4,4 @@ A step is written by hand; a test holds the outcome of all of them against `shop
 """
 
 #: The last step; a database that stands there needs none.
-LATEST = "0011"
+LATEST = "0014"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, case, delete, select, tuple_, update
 
@@ -18,6 +18,7 @@ from shopflow.domain.trial import CountResult, Trial
 from shopflow.store import tables
 from shopflow.store.catalogue import Products
 from shopflow.store.delivery import CANCELLABLE, came_in, rank
+from shopflow.store.door import AddressLink
 from shopflow.store.people import Lifted, Tombstone
 from shopflow.store.records import (
     Arrival,
@@ -28,7 +29,7 @@ from shopflow.store.records import (
     Suppression,
     Wait,
 )
-from shopflow.store.sql import codes, people, rows, shapes, trials
+from shopflow.store.sql import codes, door, people, rows, shapes, trials
 from shopflow.store.sql.carrying import (
     load_customers,
     tell_row,
@@ -37,6 +38,8 @@ from shopflow.store.sql.carrying import (
     write_tells,
 )
 from shopflow.store.sql.database import Database
+from shopflow.store.sql.products import load as load_products
+from shopflow.store.sql.products import save as save_products
 from shopflow.store.sql.traffic import note_heard
 from shopflow.store.sweeps import Sweep
 from shopflow.store.tables import micros
@@ -255,11 +258,7 @@ class SqlBatch:
 
     def suppress(self, suppressions: Sequence[Suppression]) -> None:
         """See `Batch`."""
-        kept = sorted(
-            (entry.hash, entry.channel, entry.scope, entry.reason, micros(entry.at))
-            for entry in suppressions
-        )
-        self._dialect.insert(self._connection, shapes.SUPPRESSIONS, kept)
+        people.suppress(self._database, self._connection, suppressions)
 
     def lift(self, lifted: Sequence[Lifted]) -> None:
         """See `Batch`."""
@@ -275,20 +274,11 @@ class SqlBatch:
 
     def load_products(self, skus: Collection[str]) -> Products:
         """See `Batch`."""
-        table = tables.products
-        # Sorted, so that two writers never wait for each other.
-        wanted = select(table.c.sku, table.c.document).where(table.c.sku.in_(sorted(skus)))
-        found = self._connection.execute(wanted.order_by(table.c.sku).with_for_update())
-        return {sku: rows.from_json(document) for sku, document in found}
+        return load_products(self._connection, skus)
 
     def save_products(self, products: Products, at: datetime) -> None:
         """See `Batch`."""
-        now = micros(datetime.now(UTC))
-        kept = [
-            (sku, micros(at), rows.to_json(dict(products[sku]), f"product {sku}"), now)
-            for sku in sorted(products)
-        ]
-        self._dialect.insert(self._connection, shapes.PRODUCTS, kept)
+        save_products(self._database, self._connection, products, at)
 
     def add_waits(self, waits: Sequence[Wait]) -> None:
         """See `Batch`."""
@@ -337,6 +327,14 @@ class SqlBatch:
     def decide_trial(self, trial: TrialId, winner: str) -> bool:
         """See `Batch`."""
         return trials.decide(self._connection, trial, winner)
+
+    def link_addresses(self, gone: Collection[AddressLink], new: Collection[AddressLink]) -> None:
+        """See `Batch`."""
+        door.link_addresses(self._database, self._connection, gone, new)
+
+    def take_once(self, key: str, at: datetime) -> bool:
+        """See `Batch`."""
+        return door.take_once(self._database, self._connection, key, at)
 
     def set_occurrence(self, schedule: str, at: datetime) -> None:
         """See `Batch`."""

@@ -30,7 +30,7 @@ from shopflow.store import tables
 from shopflow.store.mentions import blanked, pattern_of
 from shopflow.store.people import ENDED, LIFTABLE, Erased, Erasure, Lifted, Tombstone
 from shopflow.store.records import PENDING, DeliveryState, StoredMessage, Suppression
-from shopflow.store.sql import shapes
+from shopflow.store.sql import door, shapes
 from shopflow.store.sql.database import Database, again
 from shopflow.store.sql.rows import message_json, message_of, stored_message
 from shopflow.store.tables import instant, micros
@@ -63,6 +63,15 @@ def lift(connection: Connection, lifted: Iterable[Lifted]) -> None:
                 table.c.at <= micros(one.before),
             )
         )
+
+
+def suppress(
+    database: Database, connection: Connection, suppressions: Iterable[Suppression]
+) -> None:
+    """The hashes are suppressed; where one is already, the later word stays."""
+    kept = sorted({(s.hash, s.channel, s.scope): s for s in suppressions}.items())
+    rows = [(*key, one.reason, micros(one.at)) for key, one in kept]
+    database.dialect.insert(connection, shapes.SUPPRESSIONS, rows)
 
 
 def tombstones(connection: Connection, after: int) -> list[Tombstone]:
@@ -123,7 +132,7 @@ class SqlPeople:
     def suppress(self, suppressions: Sequence[Suppression]) -> None:
         """See `People`."""
         with self._database.writing() as connection:
-            _suppress(self._database, connection, suppressions)
+            suppress(self._database, connection, suppressions)
 
     @again
     def unsuppress(self, hashes: Collection[str], channel: str) -> int:
@@ -154,6 +163,7 @@ class SqlPeople:
                 tables.waits.c.customer_id,
                 tables.journal.c.customer_id,
                 tables.dead_letters.c.customer_id,
+                tables.addresses.c.customer_id,
             ):
                 gone[owner.table.name] = _delete(connection, owner.table, owner.in_(ids))
             letters = tables.dead_letters
@@ -204,6 +214,17 @@ class SqlPeople:
                     changed += done.rowcount
         return changed
 
+    def at_address(self, hashes: Sequence[str]) -> list[CustomerId]:
+        """See `People`."""
+        with self._database.reading() as connection:
+            return door.at_address(connection, hashes)
+
+    @again
+    def forget_taken(self, before: datetime) -> None:
+        """See `People`."""
+        with self._database.writing() as connection:
+            door.forget_taken(connection, before)
+
     @again
     def forget_proof(self, before: datetime) -> int:
         """See `People`."""
@@ -251,7 +272,7 @@ class SqlPeople:
     def _put_up(self, connection: Connection, erasure: Erasure) -> None:
         stones = [(each, micros(erasure.at)) for each in sorted(erasure.hashes)]
         self._database.dialect.insert(connection, shapes.TOMBSTONES, stones)
-        _suppress(self._database, connection, erasure.suppressions)
+        suppress(self._database, connection, erasure.suppressions)
 
     def _days(self) -> list[int]:
         """The days of which there are events, so that each is looked into by its key."""
@@ -305,14 +326,6 @@ def erase_entries(connection: Connection, which: ColumnElement[bool]) -> int:
     gone = _delete(connection, table, table.c.seq.in_(select(permits.c.seq)))
     connection.execute(delete(permits))
     return gone
-
-
-def _suppress(
-    database: Database, connection: Connection, suppressions: Iterable[Suppression]
-) -> None:
-    kept = sorted({(s.hash, s.channel, s.scope): s for s in suppressions}.items())
-    rows = [(*key, one.reason, micros(one.at)) for key, one in kept]
-    database.dialect.insert(connection, shapes.SUPPRESSIONS, rows)
 
 
 def _delete(connection: Connection, table: Table, which: ColumnElement[bool]) -> int:

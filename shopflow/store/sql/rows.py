@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 import orjson
+from sqlalchemy import Row as SqlRow
 from sqlalchemy import RowMapping
 
 from shopflow.domain.codec import (
@@ -24,6 +25,7 @@ from shopflow.domain.journal import JournalEntry, Kind, LedgerEntry
 from shopflow.domain.message import Message
 from shopflow.errors import Unstorable
 from shopflow.store.delivery import rank
+from shopflow.store.deployments import Deployment, Move
 from shopflow.store.records import (
     Arrival,
     DeliveryState,
@@ -295,3 +297,19 @@ def _plain(value: object) -> object:
     if isinstance(value, MappingProxyType):
         return dict(value)
     raise TypeError(f"{type(value).__name__} is no plain JSON")
+
+
+def deployment(row: SqlRow[Any]) -> Deployment:
+    """The deployment of a row."""
+    return Deployment(
+        number=row.number,
+        move=Move(row.move),
+        digest=row.digest,
+        revision=row.revision,
+        ruleset=row.ruleset,
+        at=instant(row.at),
+        by=row.by,
+        reason=row.reason,
+        ramp=row.ramp,
+        share=row.share / 1_000_000,
+    )

@@ -87,6 +87,8 @@ SUPPRESSIONS = Shape(
     replaced=("reason", "at"),
     only_if="suppressions.at <= excluded.at",
 )
+ADDRESSES = Shape(table=tables.addresses, skip_known=True)
+TAKEN_ONCE = Shape(table=tables.taken_once, skip_known=True)
 ALIASES = Shape(table=tables.aliases, skip_known=True)
 TOMBSTONES = Shape(table=tables.tombstones)
 DEAD_LETTERS = Shape(table=tables.dead_letters)
@@ -110,5 +112,7 @@ PAUSES = Shape(table=tables.pauses, replaced=("reason", "at", "source", "resumed
 PACES = Shape(table=tables.paces, skip_known=True)
 HOURS = Shape(table=tables.hours, added=("sends",))
 RULESETS = Shape(table=tables.rulesets, replaced=("deployed_at", "document"))
+BUNDLES = Shape(table=tables.bundles, skip_known=True)
+HOLDS = Shape(table=tables.holds, replaced=("revision", "reason", "at", "by", "ended"))
 SETTINGS = Shape(table=tables.settings, skip_known=True)
 KEPT_SETTINGS = Shape(table=tables.settings, replaced=("value",))

@@ -16,6 +16,7 @@ from shopflow.store.sql import retention, rows, shapes
 from shopflow.store.sql.batch import SqlBatch
 from shopflow.store.sql.codes import SqlCodes
 from shopflow.store.sql.database import Database, again, sentences
+from shopflow.store.sql.deployments import SqlDeployments
 from shopflow.store.sql.keys import SqlKeys
 from shopflow.store.sql.outbox import SqlOutbox
 from shopflow.store.sql.people import SqlPeople
@@ -33,6 +34,7 @@ class SqlStore:
         self.outbox = SqlOutbox(database)
         self.codes = SqlCodes(database)
         self.keys = SqlKeys(database)
+        self.deployments = SqlDeployments(database)
         self.views = SqlViews(database)
         self.recommendations = SqlRecommendations(database)
         self.traffic = SqlTraffic(database)

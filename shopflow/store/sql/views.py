@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Table, bindparam, func, select, text, tuple_
 
 from shopflow.domain.customer import Customer
-from shopflow.domain.ids import CustomerId, EventId, TrialId
+from shopflow.domain.ids import CustomerId, EnrolmentId, EventId, TrialId
 from shopflow.domain.journal import JournalEntry
 from shopflow.store import tables
 from shopflow.store.catalogue import Products
@@ -155,6 +155,15 @@ class SqlViews:
         wanted = select(journal).where(journal.c.event_id == event_id).order_by(journal.c.seq)
         with self._database.reading() as connection:
             return [rows.journal_entry(row) for row in connection.execute(wanted).mappings()]
+
+    def customer_of(self, enrolment_id: EnrolmentId) -> CustomerId | None:
+        """See `Views`."""
+        journal = tables.journal
+        named = journal.c.details.contains(f'"en":"{enrolment_id}"', autoescape=True)
+        wanted = select(journal.c.customer_id).where(journal.c.kind == "entered", named)
+        with self._database.reading() as connection:
+            found = connection.execute(wanted.limit(1)).scalar()
+        return None if found is None else CustomerId(found)
 
     def messages(
         self,

@@ -11,8 +11,10 @@ from typing import Any
 from sqlalchemy import Connection, func, select, text
 
 from shopflow.store import tables
+from shopflow.store.deployments import Deployment
 from shopflow.store.records import DeliveryState, StatKey, StatRow, StreamPosition
 from shopflow.store.sql.carrying import FOREVER, timers
+from shopflow.store.sql.rows import deployment
 from shopflow.store.tables import instant
 from shopflow.store.tally import stat_row
 from shopflow.store.vitals import OutboxDepth, Revision
@@ -39,6 +41,7 @@ def counts(connection: Connection, partitions: int) -> dict[str, Any]:
         "next_due_at": None if first is None else instant(first[0]),
         "dead_letters": dict(connection.execute(by_reason).all()),
         "revision": newest_revision(connection),
+        "live": newest_deployment(connection),
     }
 
 
@@ -84,6 +87,13 @@ def newest_revision(connection: Connection) -> Revision | None:
     newest = select(table.c.digest, table.c.deployed_at).order_by(*NEWEST_FIRST).limit(1)
     row = connection.execute(newest).first()
     return None if row is None else Revision(digest=row[0], deployed_at=instant(row[1]))
+
+
+def newest_deployment(connection: Connection) -> Deployment | None:
+    """What was deployed last."""
+    table = tables.deployments
+    row = connection.execute(select(table).order_by(table.c.number.desc()).limit(1)).first()
+    return None if row is None else deployment(row)
 
 
 def cursors(connection: Connection) -> list[StreamPosition]:
