@@ -75,6 +75,8 @@ class Kind(StrEnum):
     CONSENT = "consent"
     #: A condition or value failed at run time.
     ERROR = "error"
+    #: What was told as an address is none; the reason says which.
+    UNUSABLE = "unusable"
     #: A kill switch, of no customer.
     PAUSED = "paused"
     RESUMED = "resumed"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from shopflow.domain.coupon import Coupon
 from shopflow.domain.policy import FrequencyCap, Purpose, QuietWindow, Retention
+from shopflow.domain.question import Question
 from shopflow.domain.trait import Attribute, Segment, Trait
 from shopflow.domain.workflow import Workflow
 
@@ -21,6 +22,18 @@ class ChannelFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ramp:
+    """New workflows for a share of the customers; for all others those that were live before."""
+
+    #: Of the customers, 0 to 1; who is in stays in while it grows.
+    share: float
+    #: What tells the customers of one ramp from those of another.
+    salt: str
+    #: The workflows of everybody else, by id.
+    others: Mapping[str, Workflow]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ruleset:
     """The compiled rules of one revision, and the project settings that decisions depend on."""
 
@@ -32,6 +45,7 @@ class Ruleset:
     traits: Mapping[str, Trait] = field(default_factory=dict)
     segments: Mapping[str, Segment] = field(default_factory=dict)
     coupons: Mapping[str, Coupon] = field(default_factory=dict)
+    questions: Mapping[str, Question] = field(default_factory=dict)
     channels: Mapping[str, ChannelFacts] = field(default_factory=dict)
     #: Event types that are about no customer, but about a product or a pool.
     subject_events: frozenset[str] = frozenset()

@@ -30,6 +30,9 @@ CONTACT_ATTRIBUTES = ("email", "phone", "first_name", "last_name", "locale", "ti
 SUBSCRIBED, UNSUBSCRIBED = "webpush.subscribed", "webpush.unsubscribed"
 WEBPUSH = "webpush"
 
+#: Where an event names those of its addresses that are none; they are not among its data.
+UNUSABLE = "unusable_addresses"
+
 #: Word of messages that had been accepted.
 BOUNCED = "message.bounced"
 COMPLAINED = "message.complained"

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from shopflow.domain.customer import Stand
 from shopflow.domain.event import MANUAL_START, Event, Facts
 from shopflow.domain.expression import Expression
-from shopflow.domain.ids import StepId, WorkflowId
+from shopflow.domain.ids import StepId
 from shopflow.domain.policy import CalendarWindow
 from shopflow.domain.ruleset import Ruleset
 from shopflow.domain.step import Choose, Repeat, Send, Split, Step, WaitFor
@@ -110,9 +110,12 @@ class Rulebook:
         self._hearing: dict[tuple[Stand, str], bool] = {}
         self._ending: dict[str, bool] = {}
         self._interests: dict[str, Interest] = {}
-        #: Of each schedule: from when on which occurrence is the next one.
-        self._scheduled: dict[WorkflowId, tuple[datetime, datetime]] = {}
         self._sends: dict[tuple[str, StepId | None], tuple[Send, ...]] = {}
+
+    def side(self, customer: str) -> Rulebook:
+        """What decides for the customer: the same for everybody, unless workflows are ramped."""
+        del customer
+        return self
 
     def workflow(self, digest: str) -> Workflow | None:
         """The compiled workflow of that digest, of this revision or of one still in use."""
@@ -215,12 +218,11 @@ class Rulebook:
 
     def next_scheduled(self, workflow: Workflow, after: datetime) -> datetime:
         """The first occurrence of the workflow's schedule after that instant."""
-        known = self._scheduled.get(workflow.id)
-        if known is None or not known[0] <= after < known[1]:
-            trigger = workflow.trigger
-            assert isinstance(trigger, ScheduleTrigger)  # noqa: S101 - only those are asked for
-            self._scheduled[workflow.id] = known = (after, trigger.recurrence.next_after(after))
-        return known[1]
+        trigger = workflow.trigger
+        assert isinstance(trigger, ScheduleTrigger)  # noqa: S101 - only those are asked for
+        return self.upcoming.after(
+            (workflow.id, workflow.digest), after, trigger.recurrence.next_after
+        )
 
     @property
     def awaited_types(self) -> frozenset[str]:
