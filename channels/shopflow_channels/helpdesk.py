@@ -16,11 +16,11 @@ the ticket's `external_id`, so that it is no second ticket.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from shopflow.channel import ContentSpec, Message, OnUncertain, Receipt
-from shopflow_channels.posting import SETTINGS, Poster
+from shopflow_channels.posting import SETTINGS, PostingChannel
 
 #: Values that are the ticket's own; the others are fields of the shop.
 _OWN = frozenset({"subject", "body", "priority", "requester", "tags"})
@@ -28,7 +28,7 @@ _OWN = frozenset({"subject", "body", "priority", "requester", "tags"})
 _SUBJECT = 150
 
 
-class HelpdeskChannel:
+class HelpdeskChannel(PostingChannel):
     """Opens a ticket for each message; needs no address, though a requester is told if known."""
 
     name: ClassVar[str] = "helpdesk"
@@ -48,16 +48,8 @@ class HelpdeskChannel:
     on_uncertain: ClassVar[OnUncertain] = OnUncertain.RESEND
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        self._poster = Poster(self.name, settings)
+        super().__init__(settings)
         self._is_zendesk = settings.get("format") == "zendesk"
-
-    def send(self, messages: Sequence[Message]) -> AsyncIterator[tuple[str, Receipt]]:
-        """Each ticket's receipt as it is answered."""
-        return self._poster.each(messages, self._post)
-
-    async def aclose(self) -> None:
-        """Lets go of the connections."""
-        await self._poster.aclose()
 
     async def _post(self, message: Message) -> Receipt:
         ticket = _ticket(message)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import httpx
 
 from shopflow.channel import FailureReason, Message, Receipt
 from shopflow.errors import SettingsError
+
+from .reaching import Inward, OutwardTransport, is_inward
 
 #: Hosts that are reached without a network.
 THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -37,6 +39,11 @@ SETTINGS: Mapping[str, Mapping[str, object]] = {
         "type": "boolean",
         "default": False,
         "description": "Allow http beyond this machine: bodies can be read on the way",
+    },
+    "allow_private": {
+        "type": "boolean",
+        "default": False,
+        "description": "Allow this machine and private networks, where the shop's own services are",
     },
     "headers": {
         "type": "object",
@@ -64,10 +71,10 @@ class Poster:
     def __init__(
         self, channel: str, settings: Mapping[str, Any], reading: Reading | None = None
     ) -> None:
-        allow_http = settings.get("allow_http", False)
+        self._allow_private: bool = settings.get("allow_private", False)
         self._url = ""
         if "url" in settings:
-            self._url = _checked_url(channel, settings["url"], allow_http=allow_http)
+            self._url = _checked_url(channel, settings["url"], settings)
         self._reading = reading
         self._headers: Mapping[str, str] = settings.get("headers", {})
         if authorization := settings.get("authorization"):
@@ -115,6 +122,8 @@ class Poster:
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._answer(url or self._url, body, told)
+        except Inward as e:
+            return Receipt.failed(FailureReason.CONNECTION, retryable=True, detail=f"POST: {e}")
         except _NEVER_LEFT as e:
             return Receipt.failed(_lost(e), retryable=True, detail=f"POST: {type(e).__name__}")
         except (httpx.RequestError, TimeoutError) as e:
@@ -129,15 +138,37 @@ class Poster:
 
     def _opened(self) -> httpx.AsyncClient:
         if self._client is None:
+            limits = httpx.Limits(max_connections=self._workers)
             self._client = httpx.AsyncClient(
+                transport=None if self._allow_private else OutwardTransport(limits),
                 # Shorter than the whole, so that "nobody there" is told from "no answer".
                 timeout=httpx.Timeout(self._timeout, connect=self._timeout / 2),
                 follow_redirects=False,
-                limits=httpx.Limits(max_connections=self._workers),
+                limits=limits,
                 # A proxy from the environment would see what only the receiver should.
                 trust_env=False,
             )
         return self._client
+
+
+class PostingChannel:
+    """A channel that posts; one of them says in `_post` what is posted for a message."""
+
+    name: ClassVar[str]
+
+    def __init__(self, settings: Mapping[str, Any], reading: Reading | None = None) -> None:
+        self._poster = Poster(self.name, settings, reading)
+
+    def send(self, messages: Sequence[Message]) -> AsyncIterator[tuple[str, Receipt]]:
+        """Each message's receipt as it is answered."""
+        return self._poster.each(messages, self._post)
+
+    async def aclose(self) -> None:
+        """Lets go of the connections."""
+        await self._poster.aclose()
+
+    async def _post(self, message: Message) -> Receipt:
+        raise NotImplementedError
 
 
 async def _short_body(answer: httpx.Response) -> bytes:
@@ -201,16 +232,22 @@ def _lost(error: Exception) -> FailureReason:
     return FailureReason.CONNECTION
 
 
-def _checked_url(channel: str, url: str, *, allow_http: bool) -> str:
+def _checked_url(channel: str, url: str, settings: Mapping[str, Any]) -> str:
     where = f"channels.{channel}.url"
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
-    except ValueError as e:
+        httpx.URL(url)
+    except (ValueError, httpx.InvalidURL) as e:
         raise SettingsError(f"{where}: is no URL") from e
     if parts.scheme not in {"http", "https"} or not host or not url.isprintable() or " " in url:
         raise SettingsError(f"{where}: is no URL; write https://host/path")
-    if parts.scheme == "http" and host not in THIS_MACHINE and not allow_http:
+    if is_inward(host) and not settings.get("allow_private", False):
+        raise SettingsError(
+            f"{where}: leads to this machine or into a private network; "
+            "allow_private: true posts there all the same"
+        )
+    if parts.scheme == "http" and host not in THIS_MACHINE and not settings.get("allow_http"):
         raise SettingsError(
             f"{where}: must be https beyond this machine; "
             "allow_http: true sends it in the clear all the same"

@@ -20,17 +20,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from shopflow import sms
 from shopflow.channel import ContentSpec, FailureReason, Message, OnUncertain, Receipt
-from shopflow_channels.posting import SETTINGS, Poster, json_of
+from shopflow_channels.numbers import no_number, number_of
+from shopflow_channels.posting import SETTINGS, PostingChannel, json_of
 
-#: E.164: a plus, the country, the number; fifteen digits at most.
-_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
-_SPACING = str.maketrans("", "", " .-()/\u00a0")
 _FIELD = re.compile(r"\{(to|text|sender|id|class|locale)\}")
 _BODY: Mapping[str, object] = {
     "to": "{to}",
@@ -44,7 +42,7 @@ _REFUSALS = range(400, 500)
 _CODE_KEYS = ("code", "errorCode", "error_code")
 
 
-class SmsChannel:
+class SmsChannel(PostingChannel):
     """Hands text messages to one provider."""
 
     name: ClassVar[str] = "sms"
@@ -100,9 +98,7 @@ class SmsChannel:
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         codes = frozenset(map(str, settings.get("bad_number_codes", ())))
-        self._poster = Poster(
-            self.name, settings, lambda status, text: _bad_number(codes, status, text)
-        )
+        super().__init__(settings, lambda status, text: _bad_number(codes, status, text))
         self._sender: str = settings["sender"]
         self._is_form = settings.get("format") == "form"
         self._body: Mapping[str, object] = settings.get("body", _BODY)
@@ -110,19 +106,10 @@ class SmsChannel:
         self._most: int = settings.get("max_segments", 2)
         self._adds_stop = settings.get("stop", "added") == "added"
 
-    def send(self, messages: Sequence[Message]) -> AsyncIterator[tuple[str, Receipt]]:
-        """Each message's receipt as it is answered."""
-        return self._poster.each(messages, self._post)
-
-    async def aclose(self) -> None:
-        """Lets go of the connections."""
-        await self._poster.aclose()
-
     async def _post(self, message: Message) -> Receipt:
-        number = message.to.translate(_SPACING)
-        if not _NUMBER.fullmatch(number):
-            detail = "no telephone number in international form"
-            return Receipt.failed(FailureReason.BAD_ADDRESS, retryable=False, detail=detail)
+        number = number_of(message.to)
+        if not number:
+            return no_number()
         text = self._written(message)
         if fault := self._fault(message, text):
             return Receipt.failed(FailureReason.REJECTED, retryable=False, detail=fault)

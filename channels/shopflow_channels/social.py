@@ -12,14 +12,14 @@ values. A post whose fate is unknown is not repeated: it would stand there twice
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from shopflow.channel import ContentSpec, Message, OnUncertain, Receipt
-from shopflow_channels.posting import SETTINGS, Poster
+from shopflow_channels.posting import SETTINGS, PostingChannel
 
 
-class SocialChannel:
+class SocialChannel(PostingChannel):
     """Hands posts to one publishing service; is about no customer's address."""
 
     name: ClassVar[str] = "social"
@@ -43,16 +43,8 @@ class SocialChannel:
     on_uncertain: ClassVar[OnUncertain] = OnUncertain.HOLD
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        self._poster = Poster(self.name, settings)
+        super().__init__(settings)
         self._networks: Sequence[str] = settings.get("networks", ())
-
-    def send(self, messages: Sequence[Message]) -> AsyncIterator[tuple[str, Receipt]]:
-        """Each post's receipt as it is answered."""
-        return self._poster.each(messages, self._post)
-
-    async def aclose(self) -> None:
-        """Lets go of the connections."""
-        await self._poster.aclose()
 
     async def _post(self, message: Message) -> Receipt:
         post: dict[str, object] = {

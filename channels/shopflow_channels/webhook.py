@@ -15,15 +15,15 @@ from __future__ import annotations
 import hmac
 import json
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, ClassVar
 
 from shopflow.channel import ContentSpec, Message, OnUncertain, Receipt
-from shopflow_channels.posting import SETTINGS, Poster
+from shopflow_channels.posting import SETTINGS, PostingChannel
 
 
-class WebhookChannel:
+class WebhookChannel(PostingChannel):
     """Posts messages to one URL; needs no address of the customer."""
 
     name: ClassVar[str] = "webhook"
@@ -43,16 +43,8 @@ class WebhookChannel:
     on_uncertain: ClassVar[OnUncertain] = OnUncertain.RESEND
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        self._poster = Poster(self.name, settings)
+        super().__init__(settings)
         self._secret: bytes = settings["secret"].encode()
-
-    def send(self, messages: Sequence[Message]) -> AsyncIterator[tuple[str, Receipt]]:
-        """Each message's receipt as it is answered."""
-        return self._poster.each(messages, self._post)
-
-    async def aclose(self) -> None:
-        """Lets go of the connections."""
-        await self._poster.aclose()
 
     async def _post(self, message: Message) -> Receipt:
         body = _body(message)

@@ -20,14 +20,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from shopflow.channel import ContentSpec, FailureReason, Message, OnUncertain, Receipt
-from shopflow_channels.posting import SETTINGS, Poster, json_of
+from shopflow_channels.numbers import no_number, number_of
+from shopflow_channels.posting import SETTINGS, PostingChannel, json_of
 
-_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
-_SPACING = str.maketrans("", "", " .-()/\u00a0")
 _NAME = re.compile(r"[a-z0-9_]{1,512}")
 _RUNS = re.compile(r"[ \t\r\n]+")
 
@@ -49,7 +48,7 @@ class _Unfit(ValueError):  # noqa: N818 - never leaves this module
     """The content is no template message; says why, without personal data."""
 
 
-class WhatsAppChannel:
+class WhatsAppChannel(PostingChannel):
     """Hands template messages to the WhatsApp Business platform."""
 
     name: ClassVar[str] = "whatsapp"
@@ -69,21 +68,12 @@ class WhatsAppChannel:
     on_uncertain: ClassVar[OnUncertain] = OnUncertain.HOLD
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        self._poster = Poster(self.name, settings, _reading)
-
-    def send(self, messages: Sequence[Message]) -> AsyncIterator[tuple[str, Receipt]]:
-        """Each message's receipt as it is answered."""
-        return self._poster.each(messages, self._post)
-
-    async def aclose(self) -> None:
-        """Lets go of the connections."""
-        await self._poster.aclose()
+        super().__init__(settings, _reading)
 
     async def _post(self, message: Message) -> Receipt:
-        number = message.to.translate(_SPACING)
-        if not _NUMBER.fullmatch(number):
-            detail = "no telephone number in international form"
-            return Receipt.failed(FailureReason.BAD_ADDRESS, retryable=False, detail=detail)
+        number = number_of(message.to)
+        if not number:
+            return no_number()
         try:
             template = _template(message)
         except _Unfit as e:

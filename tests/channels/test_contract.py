@@ -72,10 +72,11 @@ def subjects(sink, receiver, free_port, tmp_path):
         server = receiver()
         with in_a_thread(server):
             url = "http://127.0.0.1:{}/hook-{}"
+            told = {"secret": SECRET, "allow_private": True}
             yield Subject(
                 channel=INSTALLED["webhook"],
-                settings={"url": url.format(server.port, SECRET), "secret": SECRET},
-                unreachable={"url": url.format(free_port, SECRET), "secret": SECRET},
+                settings={"url": url.format(server.port, SECRET), **told},
+                unreachable={"url": url.format(free_port, SECRET), **told},
                 secrets=[SECRET],
                 keys=lambda: server.keys,
             )
@@ -94,7 +95,7 @@ def subjects(sink, receiver, free_port, tmp_path):
             server = receiver()
             with in_a_thread(server):
                 url = "http://127.0.0.1:{}/hook-{}"
-                told = {"authorization": f"Bearer {SECRET}", **more}
+                told = {"authorization": f"Bearer {SECRET}", "allow_private": True, **more}
                 yield Subject(
                     channel=channel,
                     settings={"url": url.format(server.port, SECRET), **told},
@@ -113,7 +114,7 @@ def subjects(sink, receiver, free_port, tmp_path):
             told = {"private_key": key, "contact": "mailto:shop@shop.example"}
             yield Subject(
                 channel=WebPushChannel,
-                settings={**told, "services": ["127.0.0.1"]},
+                settings={**told, "services": ["127.0.0.1"], "allow_private": True},
                 secrets=[key],
                 address=Browser(server.port).subscription,
                 keys=lambda: [headers["topic"] for headers, _ in server.requests],

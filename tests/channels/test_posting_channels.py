@@ -27,7 +27,7 @@ def post(server, channel_class, message, **settings):
     async def run():
         async with server.listening():
             url = f"http://127.0.0.1:{server.port}/hook"
-            channel = channel_class({"url": url, **settings})
+            channel = channel_class({"url": url, "allow_private": True, **settings})
             try:
                 async with asyncio.timeout(20):
                     [(_, receipt)] = [pair async for pair in channel.send([message])]

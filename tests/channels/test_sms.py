@@ -83,7 +83,9 @@ def told(server, message, **settings):
     async def run():
         async with server.listening():
             url = f"http://127.0.0.1:{server.port}/v1"
-            channel = SmsChannel({"url": url, "sender": "BOUTIQUE", **settings})
+            channel = SmsChannel(
+                {"url": url, "sender": "BOUTIQUE", "allow_private": True, **settings}
+            )
             try:
                 async with asyncio.timeout(20):
                     [(_, receipt)] = [pair async for pair in channel.send([message])]

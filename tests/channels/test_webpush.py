@@ -38,7 +38,7 @@ def push(server, message_of, **settings):
         async with server.listening():
             browser = Browser(server.port)
             given = {"private_key": KEY, "contact": "mailto:shop@shop.example", **settings}
-            channel = WebPushChannel({"services": ["127.0.0.1"], **given})
+            channel = WebPushChannel({"services": ["127.0.0.1"], "allow_private": True, **given})
             try:
                 async with asyncio.timeout(20):
                     found = [one async for one in channel.send([message_of(browser)])]
@@ -104,7 +104,7 @@ def test_an_ended_subscription_is_a_bad_address_and_others_are_told_apart(
 
 def test_a_service_that_does_not_answer_is_tried_again(free_port):
     browser = Browser(free_port)
-    receipt = pushed({"services": ["127.0.0.1"]}, a_push(browser))["m-1"]
+    receipt = pushed({"services": ["127.0.0.1"], "allow_private": True}, a_push(browser))["m-1"]
     assert (receipt.outcome, receipt.retryable) == (Outcome.FAILED, True)
 
 

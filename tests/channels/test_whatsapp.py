@@ -18,7 +18,9 @@ def send(server, message):
     async def run():
         async with server.listening():
             url = f"http://127.0.0.1:{server.port}/v23.0/1/messages"
-            channel = WhatsAppChannel({"url": url, "authorization": "Bearer t0ken"})
+            channel = WhatsAppChannel(
+                {"url": url, "authorization": "Bearer t0ken", "allow_private": True}
+            )
             try:
                 async with asyncio.timeout(20):
                     [(_, receipt)] = [pair async for pair in channel.send([message])]

@@ -15,12 +15,12 @@ subscription that has ended (404, 410) is a bad address, so nothing goes there a
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, ClassVar
 
 from shopflow.channel import ContentSpec, FailureReason, Message, OnUncertain, Receipt
-from shopflow_channels.posting import SETTINGS, Poster
+from shopflow_channels.posting import SETTINGS, PostingChannel
 
 #: The services of Chrome and Edge, Firefox, Safari and Windows. An address comes from a browser,
 #: so without this list anybody could have the shop post to any host, its own among them.
@@ -37,7 +37,7 @@ _TOO_LARGE = 413
 _DAY = 86_400
 
 
-class WebPushChannel:
+class WebPushChannel(PostingChannel):
     """Posts notifications to the push services of browsers."""
 
     name: ClassVar[str] = "webpush"
@@ -47,7 +47,7 @@ class WebPushChannel:
         "additionalProperties": False,
         "required": ["private_key", "contact"],
         "properties": {
-            **{key: SETTINGS[key] for key in ("timeout", "connections")},
+            **{key: SETTINGS[key] for key in ("timeout", "connections", "allow_private")},
             "private_key": {
                 "description": "The VAPID key: 32 bytes as URL-safe base64, or DER as base64",
                 "type": "string",
@@ -85,7 +85,7 @@ class WebPushChannel:
     on_uncertain: ClassVar[OnUncertain] = OnUncertain.RESEND
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        self._poster = Poster(self.name, settings, _reading)
+        super().__init__(settings, _reading)
         # Every command looks at every channel; only who sends waits for the cryptography.
         from shopflow_channels.webpush import sealing  # noqa: PLC0415
 
@@ -93,14 +93,6 @@ class WebPushChannel:
         self._signer = sealing.Signer(settings["private_key"], settings["contact"])
         self._ttl = str(settings.get("ttl", _DAY))
         self._services: Sequence[str] = settings.get("services", SERVICES)
-
-    def send(self, messages: Sequence[Message]) -> AsyncIterator[tuple[str, Receipt]]:
-        """Each message's receipt as it is answered."""
-        return self._poster.each(messages, self._post)
-
-    async def aclose(self) -> None:
-        """Lets go of the connections."""
-        await self._poster.aclose()
 
     async def _post(self, message: Message) -> Receipt:
         try:
