@@ -4,45 +4,55 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from decimal import Decimal
-from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
-from shopflow import plugins
-from shopflow.channel import OnUncertain, Sender
+from shopflow.channel import Sender
 from shopflow.domain.event import Facts
-from shopflow.domain.ruleset import Ruleset
+from shopflow.domain.ruleset import Ramp, Ruleset
 from shopflow.domain.workflow import Workflow
-from shopflow.engine import Rulebook, with_retained
-from shopflow.errors import RulesInvalid, SettingsError
+from shopflow.engine import RampedRulebook, Rulebook, with_retained
+from shopflow.errors import RulesInvalid
+from shopflow.gitops.bundle import RULE_SETTINGS
 from shopflow.lang.calendars import zone
+from shopflow.lang.older import compile_workflow
 from shopflow.lang.project import DeliveryMode, Project
-from shopflow.rulebook import LoadedProject, compile_workflow, load_project
+from shopflow.rulebook import LoadedProject, load_settings
 from shopflow.runtime import upkeep
+from shopflow.runtime.activation import (
+    Activation,
+    Lookout,
+    activate,
+    live_since,
+    warn_of_difference,
+)
+from shopflow.runtime.addresses import fill_index
 from shopflow.runtime.advance import Replay
-from shopflow.runtime.carrier import Carrier, Delivery
+from shopflow.runtime.carrier import Carrier, Delivery, carriers_of
 from shopflow.runtime.codes import CodesAhead
+from shopflow.runtime.contact import region_of
 from shopflow.runtime.deliver import Deliverer
 from shopflow.runtime.embedded import Parts, StoreThread, replay_clock, wall_clock
 from shopflow.runtime.envelope import Envelopes, Mode
-from shopflow.runtime.hashes import Hashes, hashes_of, hold
+from shopflow.runtime.environment import hold_environment
+from shopflow.runtime.hashes import Hashes, hold
 from shopflow.runtime.ingest import Ingest
 from shopflow.runtime.keys import KeysNow
-from shopflow.runtime.links import NOWHERE, Keyring, Links
+from shopflow.runtime.links import Links
 from shopflow.runtime.meter import Meter
 from shopflow.runtime.nightly import Nightly, Watch, starter
 from shopflow.runtime.occasions import Occasions
-from shopflow.runtime.pacing import outlets_of
 from shopflow.runtime.process import Processor
 from shopflow.runtime.products import ProductFacts
 from shopflow.runtime.retirement import Retirement
 from shopflow.runtime.retry import RetryPolicy
 from shopflow.runtime.runner import only_runner
 from shopflow.runtime.safety import Marks, SafetyLog, log_of, pause_if_restored
+from shopflow.runtime.sealing import links_of, project_hashes, salt_of
 from shopflow.runtime.shelves import StoreShelves
 from shopflow.runtime.stops import Stops
 from shopflow.runtime.sweep import Sweeps
@@ -51,17 +61,12 @@ from shopflow.runtime.tombstones import Tombstones
 from shopflow.runtime.trials import Trials
 from shopflow.runtime.wishes import Wishes
 from shopflow.runtime.workset import Rules
-from shopflow.store.keys import StoredKey
+from shopflow.store.deployments import Deployment
 from shopflow.store.opening import open_store
 from shopflow.store.protocol import Store
 from shopflow.store.records import StoredRuleset, retained_workflows
 
 log = logging.getLogger("shopflow.app")
-
-#: Where the pages that links lead to are, and the secret that links are sealed with.
-LINKS_URL, LINKS_SECRET = "SHOPFLOW_LINKS_URL", "SHOPFLOW_LINKS_SECRET"
-#: Secrets that were used before, with spaces between them: their unsubscribes still count.
-LINKS_FORMER_SECRETS = "SHOPFLOW_LINKS_FORMER_SECRETS"
 
 _SQLITE = "sqlite:///"
 
@@ -72,6 +77,10 @@ class App:
 
     loaded: LoadedProject
     store: Store
+    #: What its rules were put to work by; None for those of the folder.
+    deployment: Deployment | None = None
+    #: Whose workflows are others meanwhile; None when everybody's are the same.
+    ramp: Ramp | None = None
     event_clock: bool = False
     #: What this process counts by itself.
     meter: Meter = field(default_factory=Meter)
@@ -83,18 +92,29 @@ class App:
         """The settings."""
         return self.loaded.project
 
-    def parts(self, *, deliver: bool = True, retry: RetryPolicy | None = None) -> Parts:
+    def parts(
+        self,
+        *,
+        deliver: bool = True,
+        retry: RetryPolicy | None = None,
+        write: StoreThread | None = None,
+    ) -> Parts:
         """What the embedded runner runs; without `deliver`, messages stay in the outbox."""
-        write = StoreThread()
-        ingest = Ingest(self.loaded.events.schemas, event_clock=self.event_clock)
+        write = write or StoreThread()
+        ingest = Ingest(
+            self.loaded.events.schemas,
+            event_clock=self.event_clock,
+            region=region_of(self.loaded.project.locale),
+        )
         products = ProductFacts(self.store.views)
         history = self.store.views.rulesets()
-        rulebook = Rulebook(self._ruleset_with_history(history))
+        ruleset = self._ruleset_with_history(history)
+        rulebook = RampedRulebook(ruleset, self.ramp) if self.ramp else Rulebook(ruleset)
         rules = Rules(
             rulebook=rulebook,
             facts=Facts(
                 products=products.known,
-                live_since={} if self.event_clock else live_since(history),
+                live_since={} if self.event_clock else self._live_since(history),
                 event_clock=self.event_clock,
                 salt=salt_of(self.project, os.environ),
             ),
@@ -153,8 +173,30 @@ class App:
             *([Marks(safety, self.store)] if safety is not None else []),
         )
 
+    def activated(self, active: Activation) -> App:
+        """The same installation with these rules; its settings stay as they were at the start."""
+        rules, project = active.loaded.project, self.project
+        settings = {name: getattr(rules, name) for name in RULE_SETTINGS}
+        kept: Any = replace(project, **settings)
+        loaded = replace(active.loaded, project=kept)
+        return replace(self, loaded=loaded, deployment=active.deployment, ramp=active.ramp)
+
+    def lookout(self) -> Lookout:
+        """Looks for rules that are deployed from here on."""
+        active = Activation(loaded=self.loaded, deployment=self.deployment, ramp=self.ramp)
+        return Lookout(self.project.root, self.store, active)
+
+    def _live_since(self, history: Sequence[StoredRuleset]) -> dict[str, datetime]:
+        deployments = self.store.deployments
+        return live_since(history, deployments.history(), deployments.manifests())
+
     def deploy(self, now: datetime) -> bool:
-        """The loaded rules are the newest revision of the store; False when they were already."""
+        """The folder's rules are the newest revision of the store; False when they were already.
+
+        Where something was deployed, the folder's rules are nobody's.
+        """
+        if self.deployment is not None:
+            return False
         digest = self.loaded.ruleset.digest
         newest = self.store.views.newest_revision()
         if newest is not None and newest.digest == digest:
@@ -165,19 +207,11 @@ class App:
 
     def _ruleset_with_history(self, history: Sequence[StoredRuleset]) -> Ruleset:
         """The ruleset with the versions that enrolments may still be pinned to."""
-        current = {workflow.digest for workflow in self.loaded.ruleset.workflows.values()}
-        retained: dict[str, Workflow] = {}
-        for digest, document in retained_workflows(history).items():
-            if digest in current or not isinstance(document, Mapping):
-                continue
-            try:
-                workflow = compile_workflow(document, self.loaded.context)
-            except RulesInvalid as e:
-                log.warning("a workflow of an older revision cannot be run any more: %s", e)
-                continue
-            # Its identity is what it was compiled to then, not what today's program makes of it.
-            retained[digest] = replace(workflow, digest=digest)
-        return with_retained(self.loaded.ruleset, retained)
+        # Enrolments that are to end find no version of theirs at their next input.
+        ended = {digest for hold in self.store.deployments.holds() for digest in hold.ended}
+        documents = retained_workflows(history)
+        known = {digest: one for digest, one in documents.items() if digest not in ended}
+        return with_retained(self.loaded.ruleset, retained_of(self.loaded, known))
 
     def deliverer(
         self,
@@ -204,6 +238,7 @@ class App:
             allowlist=project.delivery.allowlist,
             event_clock=self.event_clock,
             shelves=StoreShelves(self.store),
+            recommending=self.loaded.templates.recommending(),
         )
         delivery = Delivery(
             store=self.store,
@@ -219,6 +254,23 @@ class App:
         return Deliverer(carriers_of(project) if carriers is None else carriers, delivery)
 
 
+def retained_of(loaded: LoadedProject, documents: Mapping[str, object]) -> dict[str, Workflow]:
+    """The workflows of older revisions that can still be run, by digest, from their documents."""
+    current = {workflow.digest for workflow in loaded.ruleset.workflows.values()}
+    retained: dict[str, Workflow] = {}
+    for digest, document in documents.items():
+        if digest in current or not isinstance(document, Mapping):
+            continue
+        try:
+            workflow = compile_workflow(document, loaded.context)
+        except RulesInvalid as e:
+            log.warning("a workflow of an older revision cannot be run any more: %s", e)
+            continue
+        # Its identity is what it was compiled to then, not what today's program makes of it.
+        retained[digest] = replace(workflow, digest=digest)
+    return retained
+
+
 @contextmanager
 def open_app(
     root: Path,
@@ -229,23 +281,35 @@ def open_app(
 ) -> Iterator[App]:
     """The project under the folder, opened by its one runner; `project` overrides settings.
 
-    Whoever has loaded it already hands it over.
+    Whoever has loaded it already hands it over; otherwise what was deployed to its database last
+    is run, and the folder's own rules only where nothing ever was.
 
     Raises:
         RulesInvalid: The rules cannot be run; carries every problem.
         SettingsError: Another process runs on this state.
         StoreError: The state cannot be opened.
     """
-    loaded = loaded or load_project(root, kept=True).require()
-    if project:
-        loaded = replace(loaded, project=replace(loaded.project, **project))  # type: ignore[arg-type]
-    url = database_url(loaded.project)
+    settings = loaded.project if loaded is not None else load_settings(root, strict=True)
+    changes: Any = project or {}
+    url = database_url(replace(settings, **changes))
     with only_runner(url):
-        store = open_store(url, partitions=loaded.project.partitions)
+        store = open_store(url, partitions=settings.partitions)
         try:
-            hold(store, project_hashes(loaded.project))
+            hold_environment(store, settings)
+            active = Activation(loaded=loaded) if loaded is not None else activate(root, store)
+            warn_of_difference(root, active.deployment)
+            loaded = replace(active.loaded, project=replace(active.loaded.project, **changes))
+            hold(store, hashes := project_hashes(loaded.project))
+            fill_index(store, hashes)
             codes = CodesAhead(store.codes, wall_clock)
-            app = App(loaded=loaded, store=store, event_clock=event_clock, codes=codes)
+            app = App(
+                loaded=loaded,
+                store=store,
+                deployment=active.deployment,
+                ramp=active.ramp,
+                event_clock=event_clock,
+                codes=codes,
+            )
             app.deploy(wall_clock())
             if app.safety is not None:
                 app.safety.check()
@@ -264,78 +328,3 @@ def database_url(project: Project) -> str:
         return project.database
     path = project.database.removeprefix(_SQLITE)
     return project.database if path.startswith("/") else f"{_SQLITE}{project.root / path}"
-
-
-def carriers_of(project: Project) -> dict[str, Carrier]:
-    """The project's channels, built."""
-    installed = plugins.find_channels()
-    carriers = {}
-    for name, settings in project.channels.items():
-        channel = plugins.build(name, settings, installed)
-        connections = settings.get("connections")
-        wanted = settings.get("on_uncertain")
-        deliverers = settings.get("deliverers")
-        carriers[name] = Carrier(
-            name=name,
-            channel=channel,
-            slots=connections if isinstance(connections, int) else 4,
-            on_uncertain=OnUncertain(str(wanted)) if wanted else channel.on_uncertain,
-            cost=Decimal(str(settings.get("cost", 0))),
-            outlets=outlets_of(settings),
-            deliverers=deliverers if isinstance(deliverers, int) else 1,
-        )
-    return carriers
-
-
-def links_of(
-    project: Project,
-    environment: Mapping[str, str],
-    keys: Callable[[], Sequence[StoredKey]] = lambda: (),
-) -> Links:
-    """How links are made here, by these keys.
-
-    Outside of production they lead nowhere unless told otherwise. In production a link that leads
-    nowhere must not be sent: without an address there is none, and no marketing mail either.
-    """
-    live = Mode(project.delivery.mode.value) is Mode.LIVE
-    url, secret = environment.get(LINKS_URL, ""), environment.get(LINKS_SECRET, "").encode()
-    if url and not secret:
-        raise SettingsError(
-            f"{LINKS_SECRET}: is missing; links to {url} need a secret to seal them"
-        )
-    if live and not url:
-        log.warning("%s is not set: mails that need a way out will not be sent", LINKS_URL)
-    former = environment.get(LINKS_FORMER_SECRETS, "").encode().split()
-    return Links(
-        keyring=Keyring(secrets=(secret or _own_key(project), *former), read=keys),
-        base_url=url or ("" if live else NOWHERE),
-        contact=project.sender.contact,
-    )
-
-
-def project_hashes(project: Project) -> Hashes:
-    """By which the project knows suppressed addresses and erased persons."""
-    key = os.environ.get(LINKS_SECRET, "").encode() or _own_key(project)
-    return hashes_of(os.environ, key, project)
-
-
-def salt_of(project: Project, environment: Mapping[str, str]) -> str:
-    """What makes codes hard to guess here: it follows from the secret that seals links."""
-    key = environment.get(LINKS_SECRET, "").encode() or _own_key(project)
-    return blake2b(key, person=b"shopflow codes").hexdigest()
-
-
-def _own_key(project: Project) -> bytes:
-    # Without a secret of its own a development machine seals with what it is, which proves nothing.
-    return blake2b(f"development {project.root}".encode()).digest()
-
-
-def live_since(history: Sequence[StoredRuleset]) -> dict[str, datetime]:
-    """Since which revision each workflow has been deployed without a gap."""
-    since: dict[str, datetime] = {}
-    for revision in reversed(history):
-        documents = revision.document.get("workflows", {})
-        workflows = documents.values() if isinstance(documents, Mapping) else ()
-        ids = {str(one["id"]) for one in workflows if isinstance(one, Mapping) and "id" in one}
-        since = {name: since.get(name, revision.deployed_at) for name in ids}
-    return since

@@ -8,17 +8,19 @@ from datetime import datetime
 from decimal import Decimal
 
 from shopflow import channel as outside
+from shopflow import plugins
 from shopflow.channel import OnUncertain
 from shopflow.domain.customer import Customer
 from shopflow.domain.ids import MessageId
 from shopflow.domain.message import Message
-from shopflow.runtime.envelope import Envelopes
+from shopflow.lang.project import Project
+from shopflow.runtime.envelope import Envelopes, Withheld
 from shopflow.runtime.meter import Meter
 from shopflow.runtime.pacing import Outlet, outlets_of
 from shopflow.runtime.retry import RetryPolicy
 from shopflow.runtime.scribe import Write
 from shopflow.store.protocol import Store
-from shopflow.store.records import Retry, Settled
+from shopflow.store.records import LeasedMessage, Retry, Settled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +60,40 @@ class Delivery:
     #: Which messages go to suppressed addresses.
     stopped: Callable[[Sequence[Message]], Collection[MessageId]] = field(default=lambda _: ())
 
+    async def filled(
+        self, leased: LeasedMessage, customer: Customer | None
+    ) -> outside.Message | Withheld:
+        """The message as it leaves; while it has to look something up, the others go on."""
+        envelopes, now = self.envelopes, self.clock()
+        if envelopes.looks_up(leased.message):
+            return await self.write(lambda: envelopes.fill(leased, customer, now))
+        return envelopes.fill(leased, customer, now)
+
     def recipients(self, messages: Sequence[Message]) -> list[Customer | None]:
         """Who each is for: nobody, where the address is suppressed or the person was erased."""
+        # Here, where the store may be waited for; links are sealed where it may not.
+        self.envelopes.links.keyring.read()
         customers = self.store.views.customers({one.customer_id for one in messages})
         stopped = self.stopped(messages)
         return [None if one.id in stopped else customers.get(one.customer_id) for one in messages]
+
+
+def carriers_of(project: Project) -> dict[str, Carrier]:
+    """The project's channels, built."""
+    installed = plugins.find_channels()
+    carriers = {}
+    for name, settings in project.channels.items():
+        channel = plugins.build(name, settings, installed)
+        connections = settings.get("connections")
+        wanted = settings.get("on_uncertain")
+        deliverers = settings.get("deliverers")
+        carriers[name] = Carrier(
+            name=name,
+            channel=channel,
+            slots=connections if isinstance(connections, int) else 4,
+            on_uncertain=OnUncertain(str(wanted)) if wanted else channel.on_uncertain,
+            cost=Decimal(str(settings.get("cost", 0))),
+            outlets=outlets_of(settings),
+            deliverers=deliverers if isinstance(deliverers, int) else 1,
+        )
+    return carriers

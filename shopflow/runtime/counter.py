@@ -6,11 +6,12 @@ import os
 from collections.abc import Callable, Sequence
 
 from shopflow.rulebook import LoadedProject
-from shopflow.runtime.app import App, links_of
+from shopflow.runtime.app import App
 from shopflow.runtime.codes import CodesAhead
 from shopflow.runtime.embedded import StoreThread, wall_clock
 from shopflow.runtime.keys import KeysNow
 from shopflow.runtime.links import Links
+from shopflow.runtime.sealing import links_of
 from shopflow.runtime.wishes import Wishes
 from shopflow.store.keys import StoredKey
 from shopflow.store.protocol import Store
@@ -19,9 +20,15 @@ from shopflow.store.protocol import Store
 class Counter:
     """Wishes of one process; its pages can be served before there is a database."""
 
-    def __init__(self, loaded: LoadedProject, opened: Callable[[], Store]) -> None:
+    def __init__(
+        self,
+        loaded: LoadedProject,
+        opened: Callable[[], Store],
+        when_queued: Callable[[], None] = lambda: None,
+    ) -> None:
         self._loaded = loaded
         self._open = opened
+        self._when_queued = when_queued
         self._app: App | None = None
         self._wishes: Wishes | None = None
         #: Every call of the store.
@@ -38,6 +45,7 @@ class Counter:
             parts = self._opened().parts(deliver=False)
             parts.write.close()
             self._wishes = parts.wishes
+            self._wishes.when_queued = self._when_queued
         return self._wishes
 
     def close(self) -> None:

@@ -7,7 +7,6 @@ on in the event loop meanwhile. Wiring the parts together is left to `shopflow.r
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from typing import TypeVar
 
 from shopflow.engine import Rulebook
 from shopflow.errors import ShopflowError
-from shopflow.runtime.answers import Answer, Taken, tell_refused
+from shopflow.runtime.answers import Answer, Totals, tell_refused
 from shopflow.runtime.deliver import Deliverer
 from shopflow.runtime.door import Door, answer
 from shopflow.runtime.memory import settled
@@ -68,28 +67,6 @@ class StoreThread:
         self._executor.shutdown()
 
 
-@dataclass(slots=True, kw_only=True)
-class Totals:
-    """What came in during this run."""
-
-    taken: Counter[Taken] = field(default_factory=Counter)
-    #: Why inputs became dead letters.
-    reasons: Counter[str] = field(default_factory=Counter)
-    #: Bytes read and to be read.
-    read: int = 0
-    size: int = 0
-
-    @property
-    def events(self) -> int:
-        """All inputs."""
-        return self.taken.total()
-
-    def add(self, answers: Sequence[Answer]) -> None:
-        """These were taken too."""
-        self.taken.update(one.taken for one in answers)
-        self.reasons.update(one.reason for one in answers if one.reason)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """What the runner runs."""
@@ -121,8 +98,13 @@ class Embedded:
         stays: bool = False,
         until: Until = Until.END,
         on_progress: Callable[[Totals], None] | None = None,
+        newer: Callable[[Parts], Parts | None] = lambda _: None,
     ) -> None:
         self._parts = parts
+        #: What is to take the place of these parts, when other rules were deployed.
+        self._newer = newer
+        self._next: Parts | None = None
+        self._delivering: asyncio.Task[None] | None = None
         self._sources = list(sources)
         self._door = door
         #: It waits for more instead of ending by itself.
@@ -158,10 +140,9 @@ class Embedded:
             async with asyncio.TaskGroup() as group:
                 if serve is not None:
                     group.create_task(_awaited(serve(ending)))
-                if self._parts.deliverer is not None:
-                    group.create_task(self._parts.deliverer.run())
+                self._begin_delivering(group)
                 try:
-                    await self._pump()
+                    await self._pump(group)
                 finally:
                     ending.set()
                     if self._parts.deliverer is not None:
@@ -178,6 +159,19 @@ class Embedded:
             self._parts.write.close()
         return self.totals
 
+    def _begin_delivering(self, group: asyncio.TaskGroup) -> None:
+        if self._parts.deliverer is not None:
+            self._delivering = group.create_task(self._parts.deliverer.run())
+
+    async def _turn_to(self, parts: Parts, group: asyncio.TaskGroup) -> None:
+        """Other rules are at work from here on; receipts under way are kept before."""
+        if self._parts.deliverer is not None and self._delivering is not None:
+            self._parts.deliverer.stop()
+            await asyncio.wait([self._delivering])
+        parts.processor.read_to = self._parts.processor.read_to
+        self._parts, self._next = parts, None
+        self._begin_delivering(group)
+
     def _begin(self) -> None:
         parts = self._parts
         if parts.deliverer is not None:
@@ -192,8 +186,10 @@ class Embedded:
             times = (cursor.read_to for cursor in parts.store.views.status().cursors)
             parts.processor.read_to = max((at for at in times if at), default=None)
 
-    async def _pump(self) -> None:
+    async def _pump(self, group: asyncio.TaskGroup) -> None:
         while True:
+            if self._next is not None:
+                await self._turn_to(self._next, group)
             worked = await self._serve_door()
             if self._stopping.is_set():
                 return
@@ -228,6 +224,9 @@ class Embedded:
 
     def _step(self) -> bool:
         """One transaction of each kind, so that receipts need not wait long for the thread."""
+        if self._finishing is None and (parts := self._newer(self._parts)) is not None:
+            self._next = parts
+            return True
         now = wall_clock()
         if self._stays:
             for night in self._parts.nightly:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -21,6 +21,7 @@ from shopflow.engine.shopper import shopper_of
 from shopflow.engine.turn import Draft
 from shopflow.errors import TemplateError, TooFewProducts
 from shopflow.recommend import FixedShelves, Recommender, Shelves
+from shopflow.runtime.asking import asker_of
 from shopflow.runtime.links import For, Links, Subject
 from shopflow.runtime.tracking import may_track, tracked
 from shopflow.store.records import LeasedMessage
@@ -70,6 +71,12 @@ class Envelopes:
     event_clock: bool = False
     #: Where recommended products are looked up; nothing is recommended by default.
     shelves: Shelves = field(default_factory=FixedShelves)
+    #: Name and channel of templates that look for products there.
+    recommending: Collection[tuple[str, str]] = frozenset()
+
+    def looks_up(self, message: Message) -> bool:
+        """Whether `fill` may ask the shelves, which may take as long as the store takes."""
+        return bool(message.promotes) or (message.template, message.channel) in self.recommending
 
     def fill(
         self, leased: LeasedMessage, customer: Customer | None, now: datetime
@@ -94,6 +101,7 @@ class Envelopes:
             "unsubscribe_url": way_out,
             "links": (ours := self._links(message, now)),
             "recommend": self._recommender(customer, now),
+            "question": asker_of(self.ruleset, self.links, message, now),
         }
         try:
             # A ticket or a webhook is its values.

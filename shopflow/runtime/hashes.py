@@ -38,6 +38,10 @@ class Hashes:
         """The hash of a customer's id."""
         return self._hash(b"customer", customer_id)
 
+    def once(self, text: str) -> str:
+        """The hash of what is not to be taken in twice."""
+        return self._hash(b"once", text)
+
     @property
     def fingerprint(self) -> str:
         """Differs where the key does, and tells nothing of it."""

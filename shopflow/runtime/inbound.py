@@ -1,7 +1,8 @@
 """What comes back by mail: bounces (RFC 3464), complaints (RFC 5965), ways out, and replies.
 
 A mail becomes an event about the customer whose message it answers; whose that is, the id of the
-message or the sealed token of the way out says. What answers nothing of ours is left alone.
+message or the sealed token of the way out says, and for a reply that names none, its sender. What
+concerns nobody here is left alone.
 """
 
 from __future__ import annotations
@@ -13,25 +14,23 @@ from datetime import datetime
 from email import policy
 from email.message import Message
 from email.parser import BytesParser
+from email.utils import parseaddr
 from hashlib import sha256
 
 from shopflow.domain.event import Event
 from shopflow.domain.ids import CustomerId, EventId, MessageId
+from shopflow.runtime.contact import email_address
 from shopflow.runtime.links import Subject
+from shopflow.runtime.stop_words import is_stop
 from shopflow.store.records import StoredMessage
 
 #: The longest mail that is read, and the longest answer that is kept.
 MAX_BYTES = 25 * 1024 * 1024
 _MAX_BODY = 10_000
+REPLIED = "message.replied"
 
 _IDS = re.compile(r"<([^<>@\s]{1,200})@[^<>\s]+>")
 _TOKEN = re.compile(r"unsubscribe\s+([A-Za-z0-9_.-]{10,2000})", re.IGNORECASE)
-#: What somebody writes who wants no more, alone on the first line.
-_STOP = re.compile(
-    r"\s*(stop|arr[eê]t|unsubscribe|d[eé]sinscription|d[eé]sinscrire|d[eé]sabonner|"
-    r"me d[eé]sinscrire|remove me)\s*[.!]*\s*",
-    re.IGNORECASE,
-)
 #: A full mailbox is emptied some day, whatever its server calls it.
 _FULL = re.compile(r"5\.2\.2")
 
@@ -45,6 +44,8 @@ class Read:
     #: Whose it may be, by the ids of messages it names; or known already.
     message_ids: tuple[MessageId, ...] = ()
     customer_id: str = ""
+    #: Who wrote it, by address: whose word it is where it names no message of ours.
+    sender: str = ""
     why_not: str = ""
 
 
@@ -68,31 +69,44 @@ def read(raw: bytes, verify: Callable[[str], Subject | None]) -> Read:
     return _reply(mail)
 
 
-def event_of(
+def events_of(
     said: Read,
     raw: bytes,
     find: Callable[[tuple[MessageId, ...]], list[StoredMessage]],
+    who_has: Callable[[str], list[CustomerId]],
     at: datetime,
-) -> Event | None:
-    """The event; None when nobody is known whom it could be about."""
-    customer_id, data = said.customer_id, dict(said.data)
-    if not customer_id:
-        found = find(said.message_ids)
-        if not found:
-            return None
-        customer_id = found[0].message.customer_id
+) -> list[Event]:
+    """The events, one for each whom the mail concerns; none when nobody is known.
+
+    `who_has` gives the customers at an address.
+    """
+    data, concerned = dict(said.data), [CustomerId(said.customer_id)] if said.customer_id else []
+    if not concerned and (found := find(said.message_ids)):
+        concerned = [found[0].message.customer_id]
         if said.type.startswith("message."):
             data["message_id"] = found[0].message.id
-    if not customer_id:
-        return None
-    return Event(
-        # The same mail, given twice, is one event.
-        id=EventId(f"mail-{sha256(raw).hexdigest()[:32]}"),
-        type=said.type,
-        occurred_at=at,
-        data=data,
-        customer_id=CustomerId(customer_id),
-    )
+    if not concerned and said.sender:
+        concerned = who_has(said.sender)
+        if said.type == REPLIED and len(concerned) > 1:
+            # Of several people at one address, nobody knows who wrote.
+            return []
+    digest = name_of(raw)
+    return [
+        Event(
+            id=EventId(f"{digest}-{number}" if number else digest),
+            type=said.type,
+            occurred_at=at,
+            data=data,
+            customer_id=customer_id,
+        )
+        for number, customer_id in enumerate(concerned)
+        if customer_id
+    ]
+
+
+def name_of(raw: bytes) -> str:
+    """What the same mail has in common, however often it is given."""
+    return f"mail-{sha256(raw).hexdigest()[:32]}"
 
 
 def _bounce(mail: Message) -> Read:
@@ -127,17 +141,18 @@ def _reply(mail: Message) -> Read:
         for name in ("In-Reply-To", "References")
         for each in _IDS.findall(_text(mail.get(name)))
     )
-    if not ids:
-        return Read(why_not="it answers no message")
+    sender = email_address(parseaddr(_text(mail.get("From")))[1])
     body = _body(mail)
-    first = next((line for line in body.splitlines() if line.strip()), "")
-    if _STOP.fullmatch(first):
+    if not ids and not (sender and body):
+        return Read(why_not="it answers no message")
+    if is_stop(body):
         data: dict[str, object] = {"channel": "email", "source": "reply"}
-        return Read(type="consent.withdrawn", data=data, message_ids=ids)
+        return Read(type="consent.withdrawn", data=data, message_ids=ids, sender=sender)
     return Read(
-        type="message.replied",
+        type=REPLIED,
         data={"channel": "email", "body": body[:_MAX_BODY]},
         message_ids=ids,
+        sender=sender,
     )
 
 

@@ -18,6 +18,7 @@ import orjson
 from shopflow.domain.codec_making import maker
 from shopflow.domain.event import IDENTIFIED, Event
 from shopflow.domain.ids import SUBJECT, CustomerId, EventId, is_subject
+from shopflow.runtime.contact import DEFAULT_REGION, checked
 from shopflow.runtime.secrets import Secrets
 
 #: The most that one event may weigh.
@@ -97,7 +98,11 @@ class Ingest:
     """Checks events against the envelope and their type's schema; schemas are compiled once."""
 
     def __init__(
-        self, schemas: Mapping[str, Mapping[str, object]], *, event_clock: bool = False
+        self,
+        schemas: Mapping[str, Mapping[str, object]],
+        *,
+        event_clock: bool = False,
+        region: str = DEFAULT_REGION,
     ) -> None:
         # `mask` keeps the values, which may be personal, out of the messages.
         self._validators = {
@@ -106,6 +111,8 @@ class Ingest:
         }
         self._secrets = Secrets(schemas)
         self._event_clock = event_clock
+        #: The country of numbers that are written without one.
+        self._region = region
 
     @property
     def secrets(self) -> Secrets:
@@ -159,7 +166,7 @@ class Ingest:
                 id=EventId(event_id),
                 type=event_type,
                 occurred_at=self._clamped(sent_at, received_at),
-                data=data,
+                data=checked(event_type, data, self._region),
                 customer_id=None if customer is None else CustomerId(customer),
                 anonymous_id=visitor,
             ),

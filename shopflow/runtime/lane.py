@@ -229,7 +229,7 @@ class Lane:
             await self._sleep(wait)
         if self._stopped.is_set() or self._common.rest.left or self._is_paused(leased):
             return [*words, self._back(leased)]
-        ready = self._delivery.envelopes.fill(leased, customer, self._delivery.clock())
+        ready = await self._delivery.filled(leased, customer)
         if isinstance(ready, Withheld):
             return [*words, self._settled(leased, ready.outcome, ready.reason)]
         if words and self._common.hands.are_full:

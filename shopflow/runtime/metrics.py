@@ -17,6 +17,7 @@ from shopflow.report.vitals import Series, Vitals
 from shopflow.runtime import meter
 from shopflow.runtime.metrics_catalogue import METRICS, MetricKind
 from shopflow.runtime.vitals import VitalsReader
+from shopflow.store.deployments import revision_of
 from shopflow.store.records import StatRow
 from shopflow.store.tally import ACCEPTED, DEAD_LETTER, DUPLICATE
 from shopflow.store.vitals import StoreVitals
@@ -119,6 +120,7 @@ def _of_store(store: StoreVitals, now: datetime) -> dict[str, Values]:
         "overdue_timer_seconds": {(): overdue},
         "paused": {(pause.scope, str(pause.source)): 1.0 for pause in store.pauses},
     }
+    found["revision_info"] = {(revision_of(store.live),): 1.0}
     if revision is not None:
         found["ruleset_info"] = {(revision.digest,): 1.0}
         found["ruleset_deployed_timestamp_seconds"] = {(): revision.deployed_at.timestamp()}
@@ -138,6 +140,19 @@ def _of_fleet(vitals: Vitals) -> dict[str, Values]:
         "workers": Counter((queue,) for one in workers for queue in one.queues),
         "worker_rules": Counter((one.version, one.digest) for one in workers),
         "worker_memory_bytes": memory,
+        **_of_revisions(vitals),
+    }
+
+
+def _of_revisions(vitals: Vitals) -> dict[str, Values]:
+    if vitals.store is None:
+        return {}
+    live = revision_of(vitals.store.live)
+    stale = sum(one.revision not in {"", live} for one in vitals.workers)
+    failed = vitals.failure or any(one.failure for one in vitals.workers)
+    return {
+        "revision_skew": {(): stale},
+        "last_activation_successful": {(): 0.0 if failed else 1.0},
     }
 
 

@@ -88,6 +88,15 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         ),
         "ruleset_info": Metric(_GAUGE, "1 for the rules deployed last.", ("digest",)),
         "ruleset_deployed_timestamp_seconds": Metric(_GAUGE, "When they were deployed."),
+        "revision_info": Metric(
+            _GAUGE,
+            "1 for the bundle that is live; `folder` before there is one.",
+            ("revision",),
+        ),
+        "revision_skew": Metric(_GAUGE, "Worker processes that run another one."),
+        "last_activation_successful": Metric(
+            _GAUGE, "0 while a process cannot take up what was deployed last, and runs older rules."
+        ),
         "workflow_last_send_timestamp_seconds": Metric(
             _GAUGE, "When a message of the workflow was last accepted.", ("workflow",)
         ),

@@ -23,11 +23,12 @@ from shopflow.runtime.answers import Answer, Taken
 from shopflow.runtime.fanout import Fanout
 from shopflow.runtime.faults import Complaints, halved, place_of, raise_unless_fault_of_item
 from shopflow.runtime.ingest import Accepted, BadReason, Ingest, Refused, as_sent, routing_id
+from shopflow.runtime.lines import failure
 from shopflow.runtime.serving import served
 from shopflow.runtime.stream import ALONE, Stream, fenced
 from shopflow.runtime.sweep import Sweeps
 from shopflow.runtime.timers import Timers
-from shopflow.runtime.workset import Rules, failure
+from shopflow.runtime.workset import Rules
 from shopflow.store.protocol import Batch, Store
 from shopflow.store.records import Arrival
 from shopflow.store.sweeps import Sweep

@@ -5,12 +5,13 @@ A secret lives in the customer's enrolment and in the outbox until its message i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import orjson
 
 from shopflow.domain.event import Event
+from shopflow.lang.schemas import marked
 
 #: What stands where a secret stood.
 BLANK = "***"
@@ -22,7 +23,9 @@ class Secrets:
     """The names of secret fields, by event type."""
 
     def __init__(self, schemas: Mapping[str, Mapping[str, object]]) -> None:
-        self._by_type = {name: frozenset(_names(schema)) for name, schema in schemas.items()}
+        self._by_type = {
+            name: frozenset(marked(schema, "x-secret")) for name, schema in schemas.items()
+        }
         self._all: frozenset[str] = frozenset().union(*self._by_type.values())
 
     def blanked(self, event: Event) -> Event:
@@ -46,22 +49,6 @@ class Secrets:
         names = self._all if known is None else known
         text = orjson.dumps(_blank(document, names)).decode()
         return text[:MAX_KEPT].replace("\\u0000", "�")
-
-
-def _names(schema: object) -> Iterator[str]:
-    """The names of the properties marked secret, at any depth."""
-    pending = [schema]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, Mapping):
-            properties = node.get("properties")
-            if isinstance(properties, Mapping):
-                for name, inner in properties.items():
-                    if isinstance(inner, Mapping) and inner.get("x-secret") is True:
-                        yield name
-            pending.extend(node.values())
-        elif isinstance(node, (list, tuple)):
-            pending.extend(node)
 
 
 def _blank(node: object, names: frozenset[str]) -> object:

@@ -16,12 +16,14 @@ from typing import NamedTuple
 
 import orjson
 
+from shopflow.domain.customer import Customer
 from shopflow.domain.event import Event, Facts
-from shopflow.domain.ids import is_subject
+from shopflow.domain.ids import CustomerId, is_subject
+from shopflow.domain.journal import Effect
 from shopflow.domain.message import Message
 from shopflow.engine import Rulebook
 from shopflow.gitops.outcome import Tally
-from shopflow.gitops.virtual import FOREVER, VirtualShop
+from shopflow.gitops.virtual import FOREVER, Listener, VirtualShop
 from shopflow.runtime.ingest import BadReason, Ingest, Refused, routing_id
 from shopflow.runtime.sources import Source
 from shopflow.store.tally import partition_of
@@ -73,8 +75,11 @@ class Simulation:
     #: The first of them.
     bad_lines: list[BadLine] = field(default_factory=list)
     customers: int = 0
-    #: Time of the last event.
+    #: Time of the first event in the order given, and of the last in that of time.
+    begin: datetime | None = None
     end: datetime | None = None
+    #: Everybody, as the replay has left them.
+    people: Mapping[CustomerId, Customer] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, object]:
         """The counts as plain values."""
@@ -119,9 +124,13 @@ def simulate(
     *,
     until: Until | datetime = Until.END,
     partitions: int = 1,
+    listener: Listener | None = None,
 ) -> Simulation:
-    """The events decided one after the other, and then the timers that are left as `until` says."""
-    replay = _Replay(rulebook, ingest, partitions)
+    """The events decided one after the other, and then the timers that are left as `until` says.
+
+    A listener hears every effect, beside the tally that is kept of them.
+    """
+    replay = _Replay(rulebook, ingest, partitions, listener)
     stop = until if isinstance(until, datetime) else None
     for line in lines:
         replay.take(line, stop)
@@ -129,12 +138,20 @@ def simulate(
 
 
 class _Replay:
-    def __init__(self, rulebook: Rulebook, ingest: Ingest, partitions: int) -> None:
+    def __init__(
+        self, rulebook: Rulebook, ingest: Ingest, partitions: int, listener: Listener | None
+    ) -> None:
         self._ingest = ingest
         self._partitions = partitions
         self._seen: set[tuple[date, int, str]] = set()
         tally = Tally(rulebook.ruleset.workflows)
-        self._shop = VirtualShop(rulebook, Facts(event_clock=True), tally.take)
+
+        def heard(effect: Effect) -> None:
+            tally.take(effect)
+            if listener is not None:
+                listener(effect)
+
+        self._shop = VirtualShop(rulebook, Facts(event_clock=True), heard)
         self._result = Simulation(tally=tally)
 
     def take(self, line: Line, stop: datetime | None) -> None:
@@ -168,6 +185,7 @@ class _Replay:
                 shop.drain()
         if result.tally.loops:
             result.dead_letters["emit_loop"] = result.tally.loops
+        result.people = shop.customers
         result.customers = sum(
             one.alias_of is None and not is_subject(one.id) for one in shop.customers.values()
         )
@@ -175,6 +193,7 @@ class _Replay:
 
     def _decide(self, line: Line, event: Event) -> None:
         result = self._result
+        result.begin = result.begin or event.occurred_at
         result.end = max(result.end or event.occurred_at, event.occurred_at)
         try:
             if event.concerns is None:

@@ -174,9 +174,8 @@ class Sweeps:
     def _is_concerned(self, one: Customer, sweep: Sweep, facts: Facts, clock: datetime) -> bool:
         """A customer who cannot be looked at is told: deciding keeps the fault where it belongs."""
         try:
-            return is_concerned(
-                self._rules.rulebook, one, sweep.at, clock=max(clock, sweep.at), facts=facts
-            )
+            rulebook = self._rules.rulebook.side(one.id)
+            return is_concerned(rulebook, one, sweep.at, clock=max(clock, sweep.at), facts=facts)
         except Exception as e:  # noqa: BLE001 - one customer may be at fault
             raise_unless_fault_of_item(e)
             self._complaints.tell("a customer could not be looked at", place_of(e))

@@ -12,9 +12,10 @@ from shopflow.domain.customer import Customer
 from shopflow.domain.event import Tick
 from shopflow.domain.ids import CustomerId
 from shopflow.runtime.faults import Complaints, halved, place_of
+from shopflow.runtime.lines import failure
 from shopflow.runtime.serving import served
 from shopflow.runtime.stream import ALONE, Stream, fenced
-from shopflow.runtime.workset import Rules, failure
+from shopflow.runtime.workset import Rules
 from shopflow.store.protocol import Store
 
 log = logging.getLogger("shopflow.timers")

@@ -13,6 +13,7 @@ from multiprocessing.process import BaseProcess
 
 from shopflow.domain.policy import Retention
 from shopflow.errors import SettingsError, StoreError
+from shopflow.runtime.addresses import fill_index
 from shopflow.runtime.retirement import Retirement
 from shopflow.store.opening import open_store
 from shopflow.store.protocol import Store
@@ -65,6 +66,7 @@ def forget_old(store: Store, retention: Retention, now: datetime) -> None:
     again = None if last is None else last - retention.bodies - _AGAIN
     store.people.forget_bodies(now - retention.bodies, since=again)
     store.people.forget_proof(now - retention.consent_proof)
+    store.people.forget_taken(now - retention.events)
     with store.transaction() as batch:
         batch.set_occurrence(DONE, now)
 
@@ -79,6 +81,7 @@ def _run(url: str, partitions: int, retention: Retention, retirement: Retirement
         store = open_store(url, partitions=partitions, create=False)
         try:
             forget_old(store, retention, datetime.now(UTC))
+            fill_index(store, retirement.hashes)
             retirement.retire(store, retention, datetime.now(UTC))
         finally:
             store.close()

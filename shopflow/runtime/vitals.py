@@ -65,6 +65,8 @@ class EmbeddedVitals:
 
     looks: StoreLooks
     meter: Meter
+    #: Why what was deployed last does not run here; empty when nothing went wrong.
+    failure: Callable[[], str] = str
 
     def can_take(self) -> bool:
         """True when what is brought now would be kept: the clock is that of the same loop."""
@@ -84,6 +86,7 @@ class EmbeddedVitals:
             up={Part.DATABASE: True},
             store=store,
             sums=sums,
+            failure=self.failure(),
             counted=counted,
             marks=marks,
         )

@@ -43,6 +43,8 @@ class Wish:
 
     type: str
     data: Mapping[str, object] = field(default_factory=dict)
+    #: What stands for it: what was taken before is not taken again. Empty: it is one of its own.
+    once: str = ""
 
 
 #: What to make of the person as they stand: nothing, where it has become pointless or forbidden.
@@ -56,6 +58,8 @@ class Wishes:
         self.store = store
         self._rules = rules
         self._ingest = ingest
+        #: Called once messages are kept that may leave at once.
+        self.when_queued: Callable[[], None] = lambda: None
 
     @property
     def rules(self) -> Rules:
@@ -105,6 +109,7 @@ class Wishes:
             events = [
                 self._event(wish, key, now, f"{stamp}-{number}", anonymous=anonymous)
                 for number, wish in enumerate(asked(work.customer(key)))
+                if not wish.once or self._is_first(batch, wish, now)
             ]
             kept = [self._ingest.secrets.blanked(event) for event in events]
             home = self.store.partition_of
@@ -114,10 +119,16 @@ class Wishes:
             for event, is_new in zip(events, new, strict=True):
                 if is_new:
                     work.decide(key, event)
-            work.write()
+            queued = work.write()
             person = work.customer(key)
         self.store.sync()
+        if queued:
+            self.when_queued()
         return person
+
+    def _is_first(self, batch: Batch, wish: Wish, now: datetime) -> bool:
+        hashes = self._rules.hashes
+        return hashes is None or batch.take_once(hashes.once(wish.once), now)
 
     def _is_erased(self, batch: Batch, key: CustomerId) -> bool:
         stones = self._rules.tombstones

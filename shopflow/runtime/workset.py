@@ -25,7 +25,6 @@ from shopflow.domain.journal import (
     Decision,
     Effect,
     JournalEntry,
-    Kind,
     LedgerEntry,
     Lift,
     Queue,
@@ -36,12 +35,14 @@ from shopflow.domain.journal import (
 from shopflow.domain.message import Message
 from shopflow.domain.trial import BeginTrial, CountResult, Trial
 from shopflow.engine import Rulebook, decide
-from shopflow.engine.profile import BOUNCED, COMPLAINED
+from shopflow.engine.profile import BOUNCED, COMPLAINED, UNUSABLE
 from shopflow.engine.subjects import rows_of
+from shopflow.runtime.addresses import link_changes
 from shopflow.runtime.codes import CodesAhead, Draws
-from shopflow.runtime.faults import place_of, raise_unless_fault_of_item
+from shopflow.runtime.faults import raise_unless_fault_of_item
 from shopflow.runtime.hashes import Hashes
-from shopflow.runtime.ingest import BadReason, as_sent
+from shopflow.runtime.ingest import as_sent
+from shopflow.runtime.lines import failure, unusable_addresses
 from shopflow.runtime.occasions import Occasions
 from shopflow.runtime.products import ProductFacts
 from shopflow.runtime.safety import SafetyLog
@@ -187,6 +188,8 @@ class Workset:
         batch.ledger(self._ledger)
         if self._rules.hashes is not None:
             keep_stops(batch, self._stops, self._ledger, self._rules.hashes, self._rules.safety)
+            moved = ((before, self._customers[key]) for key, before in self._before.items())
+            link_changes(batch, moved, self._rules.hashes)
         if self._heard:
             batch.note_heard(self._heard)
         self._draws.write(batch)
@@ -201,10 +204,12 @@ class Workset:
         at = time_of(given)
         if isinstance(given, Event) and given.type in _HEARD and (one := heard_of(given)):
             self._heard.append(one)
+        if isinstance(given, Event) and UNUSABLE in given.data:
+            self._journal += unusable_addresses(customer_id, given)
         facts = self._draws.facts
         clock = at if facts.event_clock else self._clock
         decision: Decision = decide(
-            self._rules.rulebook, before, given, at=at, clock=clock, facts=facts
+            self._rules.rulebook.side(customer_id), before, given, at=at, clock=clock, facts=facts
         )
         if decision.customer is not before:
             self._before.setdefault(customer_id, before)
@@ -297,17 +302,6 @@ def heard_of(event: Event) -> Heard | None:
     fate = Fate.BOUNCED if bounced else Fate.COMPLAINED
     message_id = MessageId(str(event.data.get("message_id") or ""))
     return Heard(fate, message_id, event.concerns, str(event.data.get("channel") or "email"))
-
-
-def failure(customer_id: CustomerId, at: datetime, error: Exception) -> JournalEntry:
-    """The line in the customer's journal that something could not be decided."""
-    return JournalEntry(
-        at=at,
-        customer_id=customer_id,
-        kind=Kind.ERROR,
-        reason=BadReason.DECIDE_FAILED,
-        values={"error": place_of(error)},
-    )
 
 
 def _waits_of(customer: Customer) -> set[Wait]:

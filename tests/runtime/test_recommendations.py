@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,12 +14,14 @@ from support.production import scratch_database
 from shopflow.domain.event import Event, Outcome
 from shopflow.domain.message import Message
 from shopflow.domain.policy import MessageClass
+from shopflow.domain.product import IfSoldOut
 from shopflow.domain.recommendation import Strategy
 from shopflow.domain.trait import Aggregate, Trait, TraitType
 from shopflow.engine.shopper import shopper_of
 from shopflow.engine.traits import fold
 from shopflow.lang.templates import load_templates
 from shopflow.recommend import Recommender
+from shopflow.runtime.carrier import Delivery
 from shopflow.runtime.envelope import Envelopes, Mode, Withheld
 from shopflow.runtime.links import Keyring, Links
 from shopflow.runtime.nightly import Nightly, starter
@@ -36,6 +39,11 @@ variables: [items]
 ---
 <html><body>{% for p in recommend("bought_together", items, limit=2, at_least=1) %}
 {{ p.name }}{% endfor %}</body></html>
+"""
+PLAIN = """---
+subject: Plain
+---
+Nothing to look up.
 """
 
 
@@ -198,6 +206,8 @@ class Desk:
         place = folder / "cart" / "reminder"
         place.mkdir(parents=True)
         (place / "email.fr.html").write_text(TEMPLATE, encoding="utf-8")
+        (folder / "cart" / "plain").mkdir()
+        (folder / "cart" / "plain" / "email.fr.txt").write_text(PLAIN, encoding="utf-8")
         templates, problems = load_templates(folder, locale="fr")
         assert problems == []
         self.envelopes = Envelopes(
@@ -210,33 +220,54 @@ class Desk:
             ),
             mode=Mode.LIVE,
             shelves=StoreShelves(store, lambda: 0.0),
+            recommending=templates.recommending(),
         )
+        self.store = store
 
     def fill(self, customer):
-        message = Message(
-            id="m1",
-            customer_id="anna",
-            enrolment_id="n1",
-            workflow="abandoned-cart",
-            version=1,
-            digest="d",
-            step="reminder",
-            visit=1,
-            channel="email",
-            purpose="cart_recovery",
-            message_class=MessageClass.MARKETING,
-            priority=60,
-            template="cart/reminder",
-            locale="fr",
-            address="anna@shop.example",
-            variables={"items": [{"sku": "lamp"}]},
-            trigger_event_id="e1",
-            decided_at=T0,
-            cursor_at=T0,
-            send_by=T0 + DAY,
+        return self.envelopes.fill(a_lease(), customer, T0 + DAY / 2)
+
+    async def filled(self, write, **changes):
+        """As a deliverer has it filled in, with the store called by `write`."""
+        delivery = Delivery(
+            store=self.store,
+            envelopes=self.envelopes,
+            write=write,
+            clock=lambda: T0 + DAY / 2,
+            owner="test",
         )
-        leased = LeasedMessage(message=message, attempt=1)
-        return self.envelopes.fill(leased, customer, T0 + DAY / 2)
+        return await delivery.filled(a_lease(**changes), a_shopper())
+
+
+def a_lease(**changes):
+    return LeasedMessage(
+        attempt=1,
+        message=Message(
+            **{
+                "id": "m1",
+                "customer_id": "anna",
+                "enrolment_id": "n1",
+                "workflow": "abandoned-cart",
+                "version": 1,
+                "digest": "d",
+                "step": "reminder",
+                "visit": 1,
+                "channel": "email",
+                "purpose": "cart_recovery",
+                "message_class": MessageClass.MARKETING,
+                "priority": 60,
+                "template": "cart/reminder",
+                "locale": "fr",
+                "address": "anna@shop.example",
+                "variables": {"items": [{"sku": "lamp"}]},
+                "trigger_event_id": "e1",
+                "decided_at": T0,
+                "cursor_at": T0,
+                "send_by": T0 + DAY,
+                **changes,
+            }
+        ),
+    )
 
 
 def test_a_message_recommends_what_goes_with_its_items(store, tmp_path):
@@ -257,3 +288,25 @@ def test_a_message_with_nothing_left_to_recommend_does_not_leave(store, tmp_path
     customer = a_shopper(an_order(1, "bulb rug"))
     withheld = Desk(tmp_path / "t", store).fill(customer)
     assert withheld == Withheld(outcome=Outcome.DROPPED, reason="guard")
+
+
+@pytest.mark.anyio
+async def test_what_a_message_looks_up_is_not_waited_for_on_the_event_loop(store, tmp_path):
+    compute_all(store, T0)
+    desk = Desk(tmp_path / "t", store)
+    called = []
+
+    async def write(call):
+        called.append(call)
+        return await asyncio.to_thread(call)
+
+    filled = await desk.filled(write)
+    assert filled.content["subject"] == "2 ideas"
+    assert len(called) == 1
+    # So for one that promotes; one that looks up nothing costs no change of threads.
+    plain = await desk.filled(write, template="cart/plain")
+    assert plain.content["subject"] == "Plain"
+    assert len(called) == 1
+    items = {"items": IfSoldOut.DROP}
+    await desk.filled(write, template="cart/plain", promotes=items)
+    assert len(called) == 2

@@ -10,13 +10,14 @@ that it had begun may come twice, and they are counted as uncertain.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from shopflow.errors import StoreError
 from shopflow.runtime.app import App
 from shopflow.runtime.carrier import Carrier
 from shopflow.runtime.deliver import Deliverer
 from shopflow.runtime.embedded import StoreThread
+from shopflow.store.protocol import Store
 
 #: Seconds between two looks whether the turn is over.
 LOOK = 0.01
@@ -27,8 +28,8 @@ _SEAT = "-"
 class Deliveries:
     """Delivers for one worker process, on one event loop, so that connections can be kept."""
 
-    def __init__(self, app: App, carriers: dict[str, Carrier]) -> None:
-        self._app = app
+    def __init__(self, store: Store, carriers: dict[str, Carrier]) -> None:
+        self._store = store
         self._carriers = carriers
         self._write = StoreThread()
         self._loop = asyncio.Runner()
@@ -53,34 +54,62 @@ class Deliveries:
         following = f"{channel}{_SEAT}{int(number or 1) + 1}"
         return following if following in self.seats else None
 
-    def work(self, seat: str, is_over: Callable[[], bool], call_help: Callable[[], None]) -> None:
-        """Delivers on the seat's channel until nothing may go or the time is over.
+    def work(
+        self, app: App, seat: str, is_over: Callable[[], bool], call_help: Callable[[], None]
+    ) -> None:
+        """Delivers on the seat's channel, by the app's rules, until nothing may go or time is over.
 
         Calls for help once there is more than one can take.
 
         Raises:
             StoreError: Receipts can no longer be kept.
         """
-        store = self._app.store
+        store = self._store
         name = f"deliver:{seat}"
         epoch, position = store.take_over(name)
         # The position is the last turn that has nothing in its hands any more.
         for earlier in range(int(position or 0) + 1, epoch):
-            self._deliverer(seat, earlier).recover()
+            self._deliverer(app, seat, earlier).recover()
         with store.transaction(name, epoch) as batch:
             batch.advance(str(epoch - 1))
-        self._loop.run(_deliver(self._deliverer(seat, epoch), is_over, call_help))
+        deliverer = self._deliverer(app, seat, epoch)
+        try:
+            self._loop.run(_deliver(deliverer, is_over, call_help))
+        finally:
+            self._break_off(deliverer)
+
+    def _break_off(self, deliverer: Deliverer) -> None:
+        """Ends what the loop is left with, and takes back what that had in its hands.
+
+        That is nothing, unless the loop itself was interrupted, as RQ does with a job that lasts.
+        """
+        left = asyncio.all_tasks(self._loop.get_loop())
+        if left:
+            self._loop.run(_ended(left))
+            # By the thread that wrote for it, behind its last word.
+            self._loop.run(_recovered(self._write, deliverer))
 
     def close(self) -> None:
         """Ends the thread and the loop."""
         self._write.close()
         self._loop.close()
 
-    def _deliverer(self, seat: str, epoch: int) -> Deliverer:
+    def _deliverer(self, app: App, seat: str, epoch: int) -> Deliverer:
         channel, _, number = seat.partition(_SEAT)
         carriers = {channel: self._carriers[channel]}
         owner = f"turn-{number}-{epoch}" if number else f"turn-{epoch}"
-        return self._app.deliverer(self._write, owner=owner, carriers=carriers)
+        return app.deliverer(self._write, owner=owner, carriers=carriers)
+
+
+async def _ended(tasks: Collection[asyncio.Task[object]]) -> None:
+    for task in tasks:
+        task.cancel()
+    # What they end with is no news: the turn ends with what interrupted it.
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _recovered(write: StoreThread, deliverer: Deliverer) -> None:
+    await write(deliverer.recover)
 
 
 async def _deliver(

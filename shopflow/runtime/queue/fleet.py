@@ -14,75 +14,88 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from redis import AuthenticationError, Redis, RedisError
+from redis import Redis
 
-from shopflow.errors import Conflict, SettingsError, StoreError
-from shopflow.lang.project import Project
-from shopflow.rulebook import load_project
-from shopflow.runtime.app import App, carriers_of, open_app
+from shopflow.errors import Conflict, StoreError
+from shopflow.rulebook import load_settings
+from shopflow.runtime.activation import Lookout
+from shopflow.runtime.app import App, open_app
+from shopflow.runtime.carrier import carriers_of
 from shopflow.runtime.embedded import replay_clock, wall_clock
 from shopflow.runtime.memory import settled
 from shopflow.runtime.meter import BUSY
 from shopflow.runtime.meter import TICK as TICKED
 from shopflow.runtime.nightly import Watch
-from shopflow.runtime.queue.bells import RENEWAL, Bell, Bells, Kind
+from shopflow.runtime.queue.bells import Bell, Bells, Kind
+from shopflow.runtime.queue.connecting import connect
 from shopflow.runtime.queue.delivery import Deliveries
 from shopflow.runtime.queue.intake import Intake
 from shopflow.runtime.queue.partition import Deciders, Reader
-from shopflow.runtime.queue.pulse import Board, Pulse
+from shopflow.runtime.queue.pulse import Board, Pulse, RulesAtWork
+from shopflow.runtime.queue.slices import Slice
 from shopflow.runtime.queue.streams import Moved, Streams
 
 log = logging.getLogger("shopflow.worker")
 
-#: Seconds that a job works at most, and at least when other bells wait.
-SLICE, SHORT_SLICE = 20.0, 1.0
 #: Seconds between two ticks.
 TICK = 5.0
 
 
-class Slice:
-    """A job's share of the worker's time."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What hangs on the rules at work: replaced as a whole when others are deployed."""
 
-    def __init__(self, bells: Bells, bell: Bell, kinds: Collection[Kind]) -> None:
-        self._bells = bells
-        self._bell = bell
-        self._kinds = kinds
-        self._began = self._renewed = self._looked = time.monotonic()
-        self._cut = False
-
-    def cut(self) -> None:
-        """It is over after the batch at hand."""
-        self._cut = True
-
-    def is_over(self) -> bool:
-        """True when the job is to end; keeps the bell's lease meanwhile."""
-        now = time.monotonic()
-        if now - self._renewed > RENEWAL:
-            self._renewed = now
-            self._cut = self._cut or not self._bells.renew(self._bell)
-        if not self._cut and now - max(self._began, self._looked) > SHORT_SLICE:
-            self._looked = now
-            self._cut = self._bells.wait(self._kinds)
-        return self._cut or now - self._began > SLICE
+    app: App
+    deciders: Deciders
+    nightly: Sequence[Watch]
+    #: Types of events about no customer that every partition has to see.
+    awaited: Collection[str] = ()
 
 
 @dataclass(slots=True, kw_only=True)
 class Fleet:
     """One worker process' part of the work."""
 
-    app: App
+    work: Work
     streams: Streams
     bells: Bells
     deliveries: Deliveries
-    deciders: Deciders
-    nightly: Sequence[Watch]
+    #: Looks for rules that are deployed meanwhile.
+    lookout: Lookout
     #: What this process answers.
     kinds: Collection[Kind]
-    #: Types of events about no customer that every partition has to see.
-    awaited: Collection[str] = ()
     _readers: dict[int, Reader] = field(default_factory=dict)
     _slice: Slice | None = None
     _answering: Bell | None = None
+
+    @property
+    def app(self) -> App:
+        """The project, with the rules at work."""
+        return self.work.app
+
+    @property
+    def deciders(self) -> Deciders:
+        """What decides by the rules at work."""
+        return self.work.deciders
+
+    def rules(self) -> RulesAtWork:
+        """What runs here, for others to see; safe to call from any thread."""
+        failure = self.lookout.failure
+        return RulesAtWork(
+            digest=self.app.loaded.ruleset.digest,
+            revision=self.lookout.active.revision,
+            failure=failure.message if failure is not None else "",
+        )
+
+    def keep_up(self) -> None:
+        """Takes up rules that were deployed meanwhile; to be called between jobs only."""
+        work = self.lookout.take_up(lambda active: work_of(self.app.activated(active)))
+        if work is None:
+            return
+        self.work = work
+        # What they had ready hangs on the old rules; the place in the stream is kept in SQL.
+        self._readers.clear()
+        log.info("the worker runs other rules", extra={"rules": self.app.loaded.ruleset.digest})
 
     @property
     def every_bell(self) -> list[Bell]:
@@ -115,11 +128,12 @@ class Fleet:
 
     def answer(self, bell: Bell) -> None:
         """Does what the bell asks for, unless another worker is at it."""
+        self.keep_up()
         if not self.bells.hold(bell):
             return
         self._answering = bell
         self.bells.heard(bell)
-        self._slice = Slice(self.bells, bell, self.kinds)
+        self._slice = Slice(self.bells, bell, self.kinds, self.lookout.has_moved)
         began = time.monotonic()
         try:
             self._work(bell, self._slice.is_over)
@@ -165,14 +179,15 @@ class Fleet:
                 self.look()
             case Kind.INGEST:
                 sweeps = self.deciders.sweeps
-                intake = Intake(self.app.store, self.streams, self.awaited, sweeps)
+                intake = Intake(self.app.store, self.streams, self.work.awaited, sweeps)
                 intake.work(self._ring_partitions, is_over)
             case Kind.PROCESS:
                 self._process(int(bell.of), is_over)
             case Kind.SWEEP:
                 self._sweep(int(bell.of), is_over)
             case Kind.DELIVER:
-                self.deliveries.work(bell.of, is_over, lambda: self._call_help(bell.of))
+                call_help = lambda: self._call_help(bell.of)  # noqa: E731 - one line, used once
+                self.deliveries.work(self.app, bell.of, is_over, call_help)
                 self._ring_partitions(set(self.app.store.views.told_partitions()))
         if is_over():
             self.bells.ring([bell])
@@ -188,7 +203,7 @@ class Fleet:
         if redis.set(ticked, "1", nx=True, px=millis):
             self.streams.add_tick()
             self.app.meter.mark(TICKED, at=wall_clock())
-            for night in self.nightly:
+            for night in self.work.nightly:
                 night.look(wall_clock())
 
     def _process(self, partition: int, is_over: Callable[[], bool]) -> None:
@@ -249,44 +264,6 @@ def delivery_clock(app: App) -> Callable[[], datetime]:
     return replay_clock if app.event_clock else wall_clock
 
 
-def redis_of(project: Project, **options: float) -> Redis:
-    """The server that the project names, with options of the client; not yet reached.
-
-    Raises:
-        SettingsError: What is named is no address.
-    """
-    try:
-        return Redis.from_url(project.redis, protocol=2, **options)
-    except ValueError as e:
-        raise SettingsError(
-            "`redis` in shopflow.yaml is no address of a server; give one such as "
-            "redis://localhost:6379/0, or set the variable that it names"
-        ) from e
-
-
-def connect(project: Project) -> Redis:
-    """The project's Redis, reached.
-
-    Raises:
-        SettingsError: None is named, or it does not know the password.
-        StoreError: It cannot be reached just now.
-    """
-    if not project.redis:
-        raise SettingsError(
-            "`redis` in shopflow.yaml is empty: name a server, or use `shopflow run`, "
-            "which needs none"
-        )
-    redis = redis_of(project)
-    try:
-        redis.ping()
-    except AuthenticationError as e:
-        raise SettingsError(f"Redis refuses us; check `redis` in shopflow.yaml: {e}") from e
-    except RedisError as e:
-        message = f"Redis cannot be reached; check `redis` in shopflow.yaml: {e}"
-        raise StoreError(message, retryable=True) from e
-    return redis
-
-
 @contextmanager
 def open_fleet(
     root: Path, *, kinds: Collection[Kind] = tuple(Kind), event_clock: bool = False
@@ -298,21 +275,20 @@ def open_fleet(
         SettingsError: Redis is missing, or the database allows one process only and has one.
         StoreError: The state cannot be opened, or Redis be reached.
     """
-    loaded = load_project(root, kept=True).require()
-    redis = connect(loaded.project)
+    redis = connect(load_settings(root, strict=True))
     with ExitStack() as opened:
-        app = opened.enter_context(open_app(root, event_clock=event_clock, loaded=loaded))
+        app = opened.enter_context(open_app(root, event_clock=event_clock))
         fleet = fleet_of(app, redis, kinds)
         opened.callback(fleet.deliveries.close)
         pulse = Pulse(
             Board(redis, fleet.streams.namespace),
             app.meter,
             queues=map(str, kinds),
-            digest=loaded.ruleset.digest,
+            rules=fleet.rules,
         )
         pulse.start()
         opened.callback(pulse.end)
-        told = {"queues": [*kinds], "rules": loaded.ruleset.digest}
+        told = {"queues": [*kinds], "rules": app.loaded.ruleset.digest}
         log.info("the worker begins", extra=told)
         opened.enter_context(settled())
         yield fleet
@@ -321,24 +297,33 @@ def open_fleet(
 
 def fleet_of(app: App, redis: Redis, kinds: Collection[Kind] = tuple(Kind)) -> Fleet:
     """One worker's part of the work on an opened project."""
+    namespace = app.project.queue.namespace
+    return Fleet(
+        work=work_of(app),
+        streams=Streams(redis, namespace, app.store.partitions),
+        bells=Bells(redis, namespace),
+        deliveries=Deliveries(app.store, carriers_of(app.project)),
+        lookout=app.lookout(),
+        kinds=kinds,
+    )
+
+
+def work_of(app: App) -> Work:
+    """What decides by the app's rules."""
     parts = app.parts(deliver=False)
     # Jobs are done one after the other, so that the store needs no thread of its own.
     parts.write.close()
-    namespace = app.project.queue.namespace
-    return Fleet(
+    deciders = Deciders(
+        store=app.store,
+        processor=parts.processor,
+        timers=parts.timers,
+        sweeps=parts.sweeps,
+        clock=wall_clock,
+        meter=app.meter,
+    )
+    return Work(
         app=app,
-        streams=Streams(redis, namespace, app.store.partitions),
-        bells=Bells(redis, namespace),
-        deliveries=Deliveries(app, carriers_of(app.project)),
-        deciders=Deciders(
-            store=app.store,
-            processor=parts.processor,
-            timers=parts.timers,
-            sweeps=parts.sweeps,
-            clock=wall_clock,
-            meter=app.meter,
-        ),
+        deciders=deciders,
         nightly=app.nightly(),
-        kinds=kinds,
         awaited=parts.rulebook.awaited_types,
     )

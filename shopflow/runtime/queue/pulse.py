@@ -10,7 +10,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,13 +95,33 @@ class Board:
         return _figures(sums), _figures(marks), sorted(alive, key=lambda one: one.name)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesAtWork:
+    """Which rules a process runs."""
+
+    #: What they compiled to.
+    digest: str
+    #: Of which bundle they are; `folder` where nothing was ever deployed.
+    revision: str
+    #: Why it does not run what was deployed last; empty when nothing went wrong.
+    failure: str = ""
+
+
 class Pulse(threading.Thread):
     """Tells of one worker, every few seconds until it ends."""
 
-    def __init__(self, board: Board, meter: Meter, *, queues: Iterable[str], digest: str) -> None:
+    def __init__(
+        self,
+        board: Board,
+        meter: Meter,
+        *,
+        queues: Iterable[str],
+        rules: Callable[[], RulesAtWork],
+    ) -> None:
         super().__init__(name="pulse", daemon=True)
         self._board = board
         self._meter = meter
+        self._rules = rules
         self._ended = threading.Event()
         host, pid, now = socket.gethostname(), os.getpid(), datetime.now(UTC)
         self._self = WorkerSeen(
@@ -109,7 +129,7 @@ class Pulse(threading.Thread):
             host=host,
             pid=pid,
             version=shopflow.__version__,
-            digest=digest,
+            digest=rules().digest,
             queues=tuple(queues),
             started_at=now,
             seen_at=now,
@@ -139,7 +159,17 @@ class Pulse(threading.Thread):
         # By Redis' clock, so that machines whose clocks differ agree on who lives.
         seconds, micros = self._board.redis.time()
         seen_at = datetime.fromtimestamp(seconds + micros / 1e6, UTC)
-        self._board.tell(replace(self._self, seen_at=seen_at, resident=resident()))
+        rules = self._rules()
+        self._board.tell(
+            replace(
+                self._self,
+                seen_at=seen_at,
+                resident=resident(),
+                digest=rules.digest,
+                revision=rules.revision,
+                failure=rules.failure,
+            )
+        )
         self._hand_on()
 
     def _hand_on(self) -> None:

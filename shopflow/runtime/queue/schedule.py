@@ -8,14 +8,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 from redis import ConnectionPool, Redis, RedisError
 from rq.cron import CronJob, CronScheduler
+from rq.exceptions import SchedulerNotFound
 from rq.job import Job
 
 from shopflow.runtime.queue.bells import ANSWER, Bell, Bells, Kind
-from shopflow.runtime.queue.streams import Streams
+from shopflow.runtime.queue.streams import Streams, trouble
 
 log = logging.getLogger("shopflow.worker")
 
@@ -78,7 +80,7 @@ class Schedule(threading.Thread):
             try:
                 self._ring()
             except RedisError as e:
-                log.warning("Redis cannot be reached: %s", e)
+                log.warning("%s", trouble(e))
             except Exception:  # whatever it is, time must not stand still for it
                 log.exception("the clock stumbled and goes on")
             self._ended.wait(AGAIN)
@@ -96,7 +98,9 @@ class Schedule(threading.Thread):
                     heard = self._streams.last(self._streams.door)
                     time.sleep(PAUSE)
         finally:
-            self._cron.register_death()
+            # A Redis that came back empty knows of no scheduler.
+            with suppress(SchedulerNotFound):
+                self._cron.register_death()
 
 
 def _impatient(redis: Redis) -> Redis:

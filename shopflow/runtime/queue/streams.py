@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple, cast
 
 import orjson
-from redis import Redis, ResponseError, WatchError
+from redis import Redis, RedisError, ResponseError, WatchError
 
 #: Entries that are read at a time.
 BATCH = 500
@@ -120,6 +120,14 @@ class Routed(NamedTuple):
 
 class Moved(Exception):  # noqa: N818 - the name is the claim
     """Raised when another reader of the door was faster; nothing was written."""
+
+
+def trouble(error: RedisError) -> str:
+    """What is wrong with Redis, for whoever keeps it."""
+    if not isinstance(error, ResponseError):
+        return f"Redis cannot be reached: {error}"
+    hint = "something else writes to the keys of the queue; " if "WRONGTYPE" in str(error) else ""
+    return f"Redis refuses: {hint}{error}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,8 @@ log = logging.getLogger("shopflow.worker")
 
 #: Jobs of a queue that are looked at before the first is answered.
 LOOKED_AT = 1000
+#: Seconds that a worker without work waits before it looks for other rules.
+IDLE = 2
 #: Every pickle since 2006 begins so.
 _PICKLE = b"\x80"
 
@@ -56,12 +58,9 @@ class BellWorker(SimpleWorker):
 
     def __init__(self, fleet: Fleet, *, find_more: Callable[[], bool] | None = None) -> None:
         names = [fleet.bells.queue_name(kind) for kind in fleet.kinds]
-        redis = fleet.streams.redis
-        for name in names:
-            refuse_pickle(redis, name)
         super().__init__(
             names,
-            connection=redis,
+            connection=fleet.streams.redis,
             serializer=cast("Any", JSONSerializer),
             log_job_description=False,
         )
@@ -81,12 +80,14 @@ class BellWorker(SimpleWorker):
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None
     ) -> tuple[Job, Queue] | None:
-        """The next bell; a burst looks for more before it ends."""
+        """The next bell; a burst looks for more before it ends, others take up new rules."""
         while True:
-            found = super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
-            if found is not None or self._find_more is None or self._stop_requested:
+            self._fleet.keep_up()
+            most = IDLE if self._find_more is None else max_idle_time
+            found = super().dequeue_job_and_maintain_ttl(timeout, most)
+            if found is not None or self._stop_requested:
                 return found
-            if not self._find_more():
+            if self._find_more is not None and not self._find_more():
                 return None
 
     def execute_job(self, job: Job, queue: Queue) -> None:
@@ -121,6 +122,17 @@ def bell_of(fleet: Fleet, job: Job) -> Bell:
     if bell is None or bell not in fleet.every_bell:
         raise SettingsError(f"the job {job.id} is no doorbell of shopflow; nothing is run for it")
     return bell
+
+
+def hold_to_json(fleet: Fleet) -> bool:
+    """True when the queues of a fleet that begins hold nothing but JSON.
+
+    Raises:
+        SettingsError: A job in one of them was written by pickle.
+    """
+    for kind in fleet.kinds:
+        refuse_pickle(fleet.streams.redis, fleet.bells.queue_name(kind))
+    return True
 
 
 def refuse_pickle(redis: Redis, queue: str) -> None:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from redis import TimeoutError as RedisTimeout
 from rq import Queue
+from rq.cron_scheduler_registry import get_registry_key
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from support.production import lose, wait_for
@@ -21,7 +22,8 @@ from support.production import lose, wait_for
 from shopflow.errors import SettingsError
 from shopflow.runtime.queue.bells import Bell, Bells, Kind
 from shopflow.runtime.queue.schedule import BellCron, Schedule
-from shopflow.runtime.queue.worker import BellWorker
+from shopflow.runtime.queue.streams import Streams
+from shopflow.runtime.queue.worker import BellWorker, hold_to_json
 
 BELL = Bell(Kind.PROCESS, "7")
 
@@ -138,14 +140,21 @@ def test_a_lease_is_its_owners_only(queue, bells):
     assert other.hold(BELL)
 
 
-def test_two_schedulers_ring_once_and_their_clocks_tick_once(house):
+def test_two_schedulers_ring_once_and_their_clocks_tick_once(house, monkeypatch):
     app = type(house.app)(loaded=house.loaded, store=house.store)
     fleets = [house.worker(app=app) for _ in range(2)]
     schedules = [Schedule(fleet.streams, fleet.bells) for fleet in fleets]
+    rung, ring = [], Bells.ring
+
+    def and_tell(bells, some):
+        ring(bells, some)
+        rung.append(bells)
+
+    monkeypatch.setattr(Bells, "ring", and_tell)
     for schedule in schedules:
         schedule.start()
     try:
-        time.sleep(0.5)
+        wait_for(lambda: {*map(id, rung)} == {id(fleet.bells) for fleet in fleets})
         assert waiting((house.redis, house.namespace), Kind.CLOCK) == [f"{house.namespace}-clock"]
     finally:
         for schedule in schedules:
@@ -217,16 +226,36 @@ def test_messages_in_the_hands_of_a_dead_worker_ring_although_its_bell_is_lost(h
     assert Bell(Kind.DELIVER, "log") in fleet.look()
 
 
-def test_an_event_at_the_door_rings_at_once(house):
+def test_an_event_at_the_door_rings_at_once(house, monkeypatch):
     fleet = house.worker()
+    at_the_door, listen = threading.Event(), Streams.listen
+
+    def and_tell(streams, after, millis):
+        at_the_door.set()
+        return listen(streams, after, millis)
+
+    monkeypatch.setattr(Streams, "listen", and_tell)
     schedule = Schedule(fleet.streams, fleet.bells)
     schedule.start()
     try:
-        time.sleep(0.2)
+        assert at_the_door.wait(30)
         house.add(["anything"])
         wait_for(lambda: waiting((house.redis, house.namespace), Kind.INGEST), seconds=5)
     finally:
         schedule.end()
+
+
+def test_a_schedule_that_redis_has_forgotten_ends_like_any_other(house, caplog):
+    schedule = Schedule(house.worker().streams, house.worker().bells)
+    registered = (get_registry_key(), schedule._cron.name)
+    schedule.start()
+    try:
+        wait_for(lambda: house.redis.zscore(*registered), seconds=5)
+        house.redis.zrem(*registered)
+    finally:
+        schedule.end()
+    assert not schedule.is_alive()
+    assert "stumbled" not in caplog.text
 
 
 def test_a_worker_refuses_a_queue_with_a_pickled_job(house):
@@ -234,7 +263,7 @@ def test_a_worker_refuses_a_queue_with_a_pickled_job(house):
     name = fleet.bells.queue_name(Kind.PROCESS)
     Queue(name, connection=house.redis).enqueue("os.getcwd", job_id=f"{house.namespace}-evil")
     with pytest.raises(SettingsError, match=r"holds a pickled job.*rq empty"):
-        BellWorker(fleet, find_more=lambda: False)
+        hold_to_json(fleet)
 
 
 class Evil:

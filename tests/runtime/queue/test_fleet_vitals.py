@@ -13,11 +13,15 @@ from shopflow.errors import StoreError
 from shopflow.report.vitals import Part
 from shopflow.runtime.meter import Meter
 from shopflow.runtime.queue.bells import Bell, Kind
-from shopflow.runtime.queue.pulse import Board, Pulse
+from shopflow.runtime.queue.pulse import Board, Pulse, RulesAtWork
 from shopflow.runtime.queue.streams import Streams
 from shopflow.runtime.queue.vitals import DOOR, FleetVitals, lags_of
 
 NOW = datetime(2026, 3, 3, 10, tzinfo=UTC)
+
+
+def rules():
+    return RulesAtWork(digest="d1", revision="b1")
 
 
 @pytest.fixture
@@ -105,7 +109,12 @@ def test_what_redis_did_not_hear_is_told_later():
 
 def test_a_worker_is_seen_while_it_lives_and_what_it_counted_stays(board):
     meter = Meter()
-    pulse = Pulse(board, meter, queues=["process", "ingest"], digest="d1")
+    pulse = Pulse(
+        board,
+        meter,
+        queues=["process", "ingest"],
+        rules=rules,
+    )
     pulse.start()
     wait_for(lambda: board.read()[2])
     ((seen,), meter_sums) = (board.read()[2], board.read()[0])
@@ -120,7 +129,7 @@ def test_a_worker_is_seen_while_it_lives_and_what_it_counted_stays(board):
 
 def test_a_worker_that_was_killed_is_forgotten(board, queue):
     redis, namespace = queue
-    pulse = Pulse(board, Meter(), queues=["process"], digest="d1")
+    pulse = Pulse(board, Meter(), queues=["process"], rules=rules)
     pulse._beat()
     (seen,) = board.read()[2]
     board.tell(replace(seen, seen_at=seen.seen_at - timedelta(seconds=60)))
