@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -10,6 +10,7 @@ from hashlib import blake2b
 from shopflow.domain.customer import Consent, ConsentState, Customer
 from shopflow.domain.policy import MessageClass, Purpose
 from shopflow.domain.ruleset import Ruleset
+from shopflow.domain.words import in_language
 from shopflow.engine.consent import OBJECTABLE
 from shopflow.runtime.wishes import Wish
 
@@ -87,21 +88,24 @@ def changes(
             yield Wish(type="consent.withdrawn", data=data)
     for one in offered:
         if not one.is_on and one.name in on:
-            yield _granted(one, proven=proven, source=source, locale=locale)
+            yield granted(one, proven=proven, source=source, locale=locale)
 
 
 def text_version(purpose: Purpose, locale: str) -> str:
     """Names the very words that somebody agreed to, so that they can be shown later."""
-    words = "\0".join([purpose.id, words_of(purpose.title, locale), words_of(purpose.text, locale)])
+    words = "\0".join(
+        [purpose.id, in_language(purpose.title, locale), in_language(purpose.text, locale)]
+    )
     return f"{locale}:{blake2b(words.encode(), digest_size=6).hexdigest()}"
 
 
-def words_of(by_locale: Mapping[str, str], locale: str) -> str:
-    """The words in the language, or in any; empty where there are none."""
-    return by_locale.get(locale) or next(iter(by_locale.values()), "")
+def title_of(purpose: Purpose, locale: str) -> str:
+    """What pages call the purpose."""
+    return in_language(purpose.title, locale) or purpose.id.replace("_", " ").capitalize()
 
 
-def _granted(one: Choice, *, proven: str, source: str, locale: str) -> Wish:
+def granted(one: Choice, *, proven: str, source: str, locale: str) -> Wish:
+    """The event by which the person agrees; confirmed already where the channel is proven."""
     data = {
         "channel": one.channel,
         "purpose": one.purpose.id,

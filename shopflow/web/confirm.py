@@ -17,7 +17,7 @@ from shopflow.domain.policy import Purpose
 from shopflow.domain.ruleset import Ruleset
 from shopflow.runtime.links import For, Opened
 from shopflow.runtime.wishes import Wish
-from shopflow.web.choices import address, text_version, words_of
+from shopflow.web.choices import address, text_version, title_of
 from shopflow.web.pages import Refusal
 from shopflow.web.tokens import Desk
 
@@ -62,7 +62,7 @@ def route(desk: Desk, ruleset: Ruleset) -> Route:
             locale=locale,
             done=bool(confirmed),
             channel=channel,
-            titles=[words_of(one.title, locale) or one.id for one in asked_for],
+            titles=[title_of(one, locale) for one in asked_for],
         )
 
     return desk.route(For.CONFIRM, answer, methods=("GET", "POST"))

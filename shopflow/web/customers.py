@@ -8,16 +8,24 @@ from starlette.routing import Route
 
 from shopflow.domain.ruleset import Ruleset
 from shopflow.lang.project import Project
+from shopflow.runtime.contact import region_of
 from shopflow.runtime.links import Links
 from shopflow.runtime.wishes import Wishes
-from shopflow.web import confirm, onsite, preferences, reading, subscribe, unsubscribe
+from shopflow.web import (
+    confirm,
+    onsite,
+    preferences,
+    providers,
+    push,
+    questions,
+    reading,
+    subscribe,
+    unsubscribe,
+)
 from shopflow.web.office import Office, Runs
 from shopflow.web.pages import Pages
 from shopflow.web.probes import bears
 from shopflow.web.tokens import Desk
-
-#: Where numbers are from that are written without their country, by the project's language.
-_REGIONS = {"fr": "FR", "en": "GB", "de": "DE", "es": "ES", "it": "IT", "nl": "NL"}
 
 
 def customer_pages(
@@ -35,12 +43,16 @@ def customer_pages(
     """
     pages = Pages(project)
     desk = Desk(pages=pages, links=links, office=Office(run, wishes))
+    region = region_of(project.locale)
     return [
         pages.route(),
         unsubscribe.route(desk, ruleset),
         preferences.route(desk, ruleset),
         confirm.route(desk, ruleset),
-        *subscribe.routes(desk, ruleset, _REGIONS.get(project.locale.partition("-")[0], "FR")),
+        questions.route(desk, ruleset),
+        *subscribe.routes(desk, ruleset, region),
+        *providers.routes(desk, project.providers, region),
+        *push.routes(desk, ruleset),
         *reading.routes(desk, ruleset),
         *onsite.routes(desk, ruleset, lambda asking: not api_key or bears(asking, api_key)),
     ]

@@ -58,12 +58,10 @@ class Office:
         Raises:
             Away: The database does not answer.
         """
-
-        async def asked() -> Result:
-            return await self._run(lambda: work(self._opened()))
-
         try:
-            return await asyncio.wait_for(asked(), PATIENCE)
+            # Unlike `wait_for` of Python 3.11, this never loses a cancellation.
+            async with asyncio.timeout(PATIENCE):
+                return await self._run(lambda: work(self._opened()))
         except (StoreError, SettingsError, TimeoutError) as e:
             raise Away from e
         except RuntimeError as e:

@@ -13,10 +13,11 @@ from starlette.routing import Route
 
 from shopflow.domain.customer import Customer
 from shopflow.domain.ruleset import Ruleset
+from shopflow.domain.words import in_language
 from shopflow.engine.preferences import CHANGED, MAX_PER_WEEK, PREFERRED_CHANNEL
 from shopflow.runtime.links import For, Opened
 from shopflow.runtime.wishes import Wish
-from shopflow.web.choices import Choice, address, changes, choices, tracking, words_of
+from shopflow.web.choices import Choice, address, changes, choices, title_of, tracking
 from shopflow.web.pages import form, one
 from shopflow.web.tokens import Desk
 
@@ -152,8 +153,8 @@ def _box(each: Choice, ruleset: Ruleset, locale: str) -> Mapping[str, object]:
     purpose = each.purpose
     return {
         "name": each.name,
-        "title": words_of(purpose.title, locale) or purpose.id.replace("_", " ").capitalize(),
-        "text": words_of(purpose.text, locale),
+        "title": title_of(purpose, locale),
+        "text": in_language(purpose.text, locale),
         "is_on": each.is_on,
         "is_child": purpose.parent in ruleset.purposes,
         "state": str(each.state or ""),

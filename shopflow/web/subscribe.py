@@ -11,8 +11,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import phonenumbers
-from email_validator import EmailNotValidError, validate_email
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -20,9 +18,11 @@ from starlette.routing import Route
 from shopflow.domain.customer import ConsentState, Customer
 from shopflow.domain.policy import MessageClass, Purpose
 from shopflow.domain.ruleset import Ruleset
+from shopflow.domain.words import in_language
+from shopflow.runtime.contact import email_address, phone_number
 from shopflow.runtime.links import For
 from shopflow.runtime.wishes import Wish
-from shopflow.web.choices import text_version, words_of
+from shopflow.web.choices import text_version, title_of
 from shopflow.web.limits import Limit
 from shopflow.web.pages import Refusal, client, form, one
 from shopflow.web.tokens import Desk
@@ -143,21 +143,15 @@ def _has(person: Customer, channel: str, purpose: str) -> bool:
 
 def _read(fields: Mapping[str, list[str]], offered: list[Purpose], region: str) -> _Asked:
     asked = _Asked(email=one(fields, "email", 320), phone=one(fields, "phone", 40))
-    try:
-        asked.email = validate_email(asked.email, check_deliverability=False).normalized
-    except EmailNotValidError:
+    if email := email_address(asked.email):
+        asked.email = email
+    else:
         asked.wrong.append("email")
     if asked.phone:
-        try:
-            number = phonenumbers.parse(asked.phone, region)
-        except phonenumbers.NumberParseException:
-            asked.wrong.append("phone")
+        if phone := phone_number(asked.phone, region):
+            asked.phone = phone
         else:
-            if phonenumbers.is_valid_number(number):
-                plain = phonenumbers.PhoneNumberFormat.E164
-                asked.phone = phonenumbers.format_number(number, plain)
-            else:
-                asked.wrong.append("phone")
+            asked.wrong.append("phone")
     name = one(fields, "first_name", 200)
     if len(name) <= _LONGEST_NAME and _NAME.fullmatch(name):
         asked.first_name = name
@@ -171,6 +165,6 @@ def _read(fields: Mapping[str, list[str]], offered: list[Purpose], region: str) 
 def _box(purpose: Purpose, locale: str) -> Mapping[str, str]:
     return {
         "id": purpose.id,
-        "title": words_of(purpose.title, locale) or purpose.id.replace("_", " ").capitalize(),
-        "text": words_of(purpose.text, locale),
+        "title": title_of(purpose, locale),
+        "text": in_language(purpose.text, locale),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from email import message_from_bytes, policy
@@ -14,6 +15,8 @@ from support.pages import LINKS, PUBLIC, a_shop_with_pages
 from support.production import wait_for
 from support.running import MailSink
 
+from shopflow.runtime.asking import Asked
+from shopflow.runtime.links import For
 from shopflow.web.pages import texts
 
 REPO = Path(__file__).resolve().parents[2]
@@ -43,6 +46,13 @@ class Letters(MailSink):
         return [link for links in found for link in links]
 
 
+NO_TEXTS_AT_NIGHT = """\
+apiVersion: shopflow/v1
+kind: QuietHours
+quiet_hours:
+  - {id: night, channels: [sms, webpush, whatsapp], from: "20:00", to: "08:00", timezone: customer}
+"""
+
 # Ten pages, each looked at twice by a browser and by axe-core.
 pytestmark = pytest.mark.slow
 
@@ -52,8 +62,8 @@ def shop(tmp_path_factory):
     """`shopflow run` with the shipped rules and policies."""
     folder = tmp_path_factory.mktemp("browser")
     shutil.copytree(REPO / "rules", folder / "rules")
-    # The test is run at night too.
-    (folder / "rules/policies/quiet-hours.yaml").unlink()
+    # The test is run at night too, and mails are what it is about.
+    (folder / "rules/policies/quiet-hours.yaml").write_text(NO_TEXTS_AT_NIGHT)
     settings = (REPO / "shopflow.yaml").read_text(encoding="utf-8")
     with a_shop_with_pages(folder, sink=Letters(), settings=settings) as found:
         yield found
@@ -112,6 +122,51 @@ def test_a_person_subscribes_confirms_chooses_and_leaves(shop, tmp_path, locale)
 
         page.goto(f"{shop.url}/u/0.forged")
         looked_at(page, tmp_path, "refused")
+
+
+@pytest.mark.parametrize("locale", ["fr", "en"])
+def test_a_person_answers_questions_by_mouse_and_by_keyboard(shop, tmp_path, locale):
+    (shop, _), words = shop, texts(locale)
+    address = f"paul.{locale}@example.com"
+    wish = {"email": address, "purpose": "marketing"}
+    shop.client.post(f"/subscribe?lang={locale}", data=wish)
+    who = f"web-{LINKS.fingerprint('subscribe', address)}"
+
+    def link(question, value=""):
+        says = Asked(who, "email", LINKS.fingerprint(address), "a message", question, value)
+        return f"{shop.url}/q/{shop.token(For.QUESTION, *says)}"
+
+    with a_browser(locale) as page:
+        page.goto(link("nps", "6"))
+        assert page.get_by_label("6", exact=True).is_checked()
+        looked_at(page, tmp_path, "nps")
+        page.get_by_label("6", exact=True).focus()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("[role=status]")
+        looked_at(page, tmp_path, "answered")
+
+        page.goto(link("found_us"))
+        page.get_by_role("button", name=words["answer_button"]).click()
+        assert words["answer_value_wrong"] in page.inner_text("main")
+        looked_at(page, tmp_path, "choice-wrong")
+        for _ in range(3):
+            page.get_by_role("radio").first.check()
+            looked_at(page, tmp_path, "choice")
+            page.get_by_role("button", name=words["answer_button"]).click()
+        assert page.inner_text("h1") == words["answered_title"]
+
+        page.goto(link("opinion"))
+        page.get_by_role("textbox").fill("Plus de bleu.")
+        looked_at(page, tmp_path, "words")
+        page.get_by_role("button", name=words["answer_button"]).click()
+        assert page.inner_text("h1") == words["answered_title"]
+
+    told = [json.loads(one.payload)["data"] for one in shop.store.views.timeline(who).events]
+    told = {one["question_id"]: one for one in told if "question_id" in one}
+    assert told["nps"]["score"] == 7
+    assert told["opinion"]["answer"] == "Plus de bleu."
+    assert {"found_us", "hesitated", "buys_for"} <= told.keys()
 
 
 def test_a_mail_program_unsubscribes_in_one_post_by_the_header(shop):

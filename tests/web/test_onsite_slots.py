@@ -24,7 +24,7 @@ from support.servers import tool
 from shopflow.runtime.links import For
 from shopflow.store.opening import open_store
 
-KEY = "a key of tests"
+KEY = "a key of these tests"
 FILES = {
     "shopflow.yaml": """
 apiVersion: shopflow/v1
