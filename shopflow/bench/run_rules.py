@@ -150,12 +150,17 @@ def write_files(root: Path, files: Mapping[str, str]) -> None:
         path.write_text(text, encoding="utf-8")
 
 
+def project_with(workflows: Mapping[str, Mapping[str, object]]) -> LoadedProject:
+    """The project with these workflows, compiled from files as any other."""
+    with tempfile.TemporaryDirectory(prefix="shopflow-bench-") as folder:
+        write_files(Path(folder), project_files(workflows))
+        return load_project(Path(folder), env={}).require()
+
+
 @cache
 def project() -> LoadedProject:
-    """The project with the first ten, compiled from files as any other."""
-    with tempfile.TemporaryDirectory(prefix="shopflow-bench-") as folder:
-        write_files(Path(folder), project_files(WORKFLOWS))
-        return load_project(Path(folder), env={}).require()
+    """The project with the first ten."""
+    return project_with(WORKFLOWS)
 
 
 def with_rules(count: int) -> LoadedProject:

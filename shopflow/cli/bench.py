@@ -91,6 +91,27 @@ def timers(ctx: click.Context, rounds: int, postgres: str | None, style: str) ->
 @_rounds
 @_postgres
 @click.option(
+    "--customers",
+    type=click.IntRange(1),
+    default=1_000_000,
+    show_default=True,
+    help="How many customers are known.",
+)
+@FORMAT
+@click.pass_context
+def sweep(
+    ctx: click.Context, rounds: int, postgres: str | None, customers: int, style: str
+) -> None:
+    """Measure looking at everybody for a schedule beside reading their rows."""
+    measured = _on_databases("sweep")
+    total = (1 + bool(postgres)) * rounds
+    _show(ctx, measured, style, total, rounds=rounds, postgres=postgres, customers=customers)
+
+
+@bench.command
+@_rounds
+@_postgres
+@click.option(
     "--redis", metavar="URL", default="redis://localhost:6379", show_default=True, help="A Redis."
 )
 @click.option(

@@ -17,12 +17,12 @@ from shopflow.cli.reading import open_for_reading
 from shopflow.domain.ids import CustomerId
 from shopflow.report import person as report
 from shopflow.runtime import erasure
-from shopflow.runtime.app import project_hashes
 from shopflow.runtime.erasure import Person
 from shopflow.runtime.hashes import Hashes, hold
-from shopflow.runtime.queue.fleet import connect
+from shopflow.runtime.queue.connecting import connect
 from shopflow.runtime.queue.streams import Streams
 from shopflow.runtime.safety import log_of
+from shopflow.runtime.sealing import project_hashes
 from shopflow.store.protocol import Store
 
 

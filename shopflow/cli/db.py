@@ -1,4 +1,4 @@
-"""`shopflow db`: the database's tables, brought to what this program knows."""
+"""`shopflow db`: the database's tables, and the environment that it belongs to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from pathlib import Path
 
 import click
 
+from shopflow.cli.options import FORMAT, PROJECT, tell
+from shopflow.cli.reading import open_for_reading
 from shopflow.rulebook import load_settings
+from shopflow.runtime.environment import stamp as stamp_database
 from shopflow.store.opening import shown
 from shopflow.store.opening import upgrade as upgrade_database
 
@@ -18,21 +21,8 @@ def db() -> None:
 
 
 @db.command
-@click.option(
-    "--format",
-    "style",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="For people or for machines.",
-)
-@click.option(
-    "--project",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=Path(),
-    show_default="here",
-    help="The folder of shopflow.yaml.",
-)
+@FORMAT
+@PROJECT
 def upgrade(style: str, project: Path) -> None:
     """Make the tables, or change them to what this version needs.
 
@@ -47,3 +37,18 @@ def upgrade(style: str, project: Path) -> None:
     for step in steps:
         click.echo(f"done: {step}")
     click.echo(f"the tables of {name} are up to date")
+
+
+@db.command
+@FORMAT
+@PROJECT
+def stamp(style: str, project: Path) -> None:
+    """Say that the database belongs to this environment from now on, such as a copy does.
+
+    What was about to be sent is still in it: look at `delivery.mode` before anything runs on it.
+    """
+    with open_for_reading(project) as (settings, store):
+        before = stamp_database(store, settings)
+    told = {"environment": settings.environment, "before": before}
+    said = f"the database belongs to '{settings.environment}' (before: '{before}')"
+    tell(style, told, said)

@@ -16,7 +16,7 @@ from shopflow.report.status import reasons_line
 from shopflow.rulebook import load_project
 from shopflow.runtime import letters as runtime
 from shopflow.runtime.app import open_app
-from shopflow.runtime.queue.fleet import connect
+from shopflow.runtime.queue.connecting import connect
 from shopflow.runtime.queue.streams import Streams
 from shopflow.store.protocol import Store
 from shopflow.store.records import StoredDeadLetter

@@ -4,46 +4,71 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import click
 
+from shopflow.cli import explain_event
 from shopflow.cli.options import FORMAT, PROJECT
-from shopflow.cli.reading import open_for_reading
-from shopflow.domain.ids import CustomerId, EventId
+from shopflow.cli.reading import INSTANT, open_for_reading
+from shopflow.domain.ids import CustomerId, EnrolmentId, EventId
+from shopflow.lang.repository import read_repository
 from shopflow.report import explain as report
+from shopflow.report.masking import Mask, mask_of
 from shopflow.store.protocol import Store
 from shopflow.store.records import StoredDeadLetter
 
 #: Dead letters that are looked through for an event's id.
 SEARCHED = 10_000
 
+_LEVEL = click.option(
+    "--level",
+    type=click.Choice(["short", "full"]),
+    default="short",
+    show_default=True,
+    help="What happened, or with every value that decided.",
+)
+_UNMASK = click.option(
+    "--unmask", is_flag=True, help="Show personal data as it is; secrets stay hidden."
+)
+
 
 @click.group
 def explain() -> None:
-    """Say why a customer got a message or did not, or what an event led to."""
+    """Say why a customer got a message or did not, or what an event led to or would lead to."""
 
 
 @explain.command
 @click.argument("customer_id", metavar="ID")
 @click.option("--workflow", help="Only what this workflow decided.")
+@_LEVEL
+@_UNMASK
 @FORMAT
 @PROJECT
-def customer(customer_id: str, workflow: str | None, style: str, project: Path) -> None:
+def customer(
+    customer_id: str,
+    workflow: str | None,
+    level: str,
+    unmask: bool,  # noqa: FBT001 - an option
+    style: str,
+    project: Path,
+) -> None:
     """Tell what was decided for a customer, in order, each time with its reason."""
     with open_for_reading(project) as (settings, store):
         found = store.views.customer(CustomerId(customer_id))
         timeline = store.views.timeline(CustomerId(customer_id))
     if found is None and not timeline.events:
         raise click.ClickException(f"no customer '{customer_id}' is known here")
-    lines = report.of_customer(timeline, workflow)
+    lines = report.of_customer(timeline, workflow, _mask(project, off=unmask))
     if style == "json":
         _as_json({"customer_id": customer_id}, lines)
         return
     click.echo(f"customer {customer_id}")
     for text in report.about(found) if found is not None else ():
         click.echo(f"  {text}")
-    for text in report.rendered(lines, report.zone_of(found, settings.timezone)):
+    zone = report.zone_of(found, settings.timezone)
+    for text in report.rendered(lines, zone, full=level == "full"):
         click.echo(text)
     told = {line.record.get("event_id") for line in lines}
     if quiet := sum(event.id not in told for event in timeline.events):
@@ -51,11 +76,66 @@ def customer(customer_id: str, workflow: str | None, style: str, project: Path) 
 
 
 @explain.command
-@click.argument("event_id", metavar="ID")
+@click.argument("enrolment_id", metavar="ID")
+@_LEVEL
+@_UNMASK
 @FORMAT
 @PROJECT
-def event(event_id: str, style: str, project: Path) -> None:
-    """Tell what an event led to, or why it was set aside."""
+def enrolment(
+    enrolment_id: str,
+    level: str,
+    unmask: bool,  # noqa: FBT001 - an option
+    style: str,
+    project: Path,
+) -> None:
+    """Tell what became of one enrolment; ids are shown by `explain customer --level full`."""
+    with open_for_reading(project) as (settings, store):
+        owner = store.views.customer_of(EnrolmentId(enrolment_id))
+        if owner is None:
+            raise click.ClickException(f"no enrolment '{enrolment_id}' is known here")
+        person = store.views.customer(owner)
+        timeline = store.views.timeline(owner)
+    lines = report.of_enrolment(timeline, enrolment_id, _mask(project, off=unmask))
+    if style == "json":
+        _as_json({"enrolment_id": enrolment_id, "customer_id": owner}, lines)
+        return
+    click.echo(f"enrolment {enrolment_id}, of customer {owner}")
+    zone = report.zone_of(person, settings.timezone)
+    for text in report.rendered(lines, zone, full=level == "full"):
+        click.echo(text)
+
+
+@explain.command
+@click.argument("event_id", metavar="ID|TYPE")
+@click.option(
+    "--data",
+    metavar="JSON|@FILE",
+    help="What if an event of this TYPE came, with this payload? Nothing is kept or sent.",
+)
+@click.option("--customer", "customer_id", help="Whom it would be about; somebody new unless told.")
+@click.option("--at", type=INSTANT, help="When it would come; now unless told.")
+@_LEVEL
+@_UNMASK
+@FORMAT
+@PROJECT
+def event(  # noqa: PLR0917 - click passes each option by name
+    event_id: str,
+    data: str | None,
+    customer_id: str | None,
+    at: datetime | None,
+    level: str,
+    unmask: bool,  # noqa: FBT001 - an option
+    style: str,
+    project: Path,
+) -> None:
+    """Tell what an event led to, or why it was set aside; with --data, what one would lead to."""
+    mask = _mask(project, off=unmask)
+    if data is not None:
+        wish = explain_event.Wish(type=event_id, data=data, customer=customer_id, at=at)
+        explain_event.what_if_told(project, wish, mask, style, full=level == "full")
+        return
+    if customer_id is not None or at is not None:
+        raise click.UsageError("--customer and --at go with --data, which asks what would be")
     with open_for_reading(project) as (settings, store):
         found = store.views.event(EventId(event_id))
         letters = _dead_letters(store, event_id)
@@ -63,8 +143,12 @@ def event(event_id: str, style: str, project: Path) -> None:
         person = store.views.customer(owner) if owner is not None else None
         timeline = store.views.timeline(owner) if owner is not None else None
     if found is None and not letters:
-        raise click.ClickException(f"no event '{event_id}' is known here")
-    lines = report.of_event(timeline, found) if found is not None and timeline is not None else []
+        raise click.ClickException(
+            f"no event '{event_id}' is known here; with --data, the type of one that might come"
+        )
+    lines = (
+        report.of_event(timeline, found, mask) if found is not None and timeline is not None else []
+    )
     if style == "json":
         told = [{"at": one.at.isoformat(), "reason": one.reason, "detail": one.detail}
                 for one in letters]  # fmt: skip
@@ -75,10 +159,17 @@ def event(event_id: str, style: str, project: Path) -> None:
         click.echo(f"event {event_id}, {found.type}, about {about}")
     for letter in letters:
         click.echo(report.dead_letter(letter))
-    for text in report.rendered(lines, report.zone_of(person, settings.timezone)):
+    zone = report.zone_of(person, settings.timezone)
+    for text in report.rendered(lines, zone, full=level == "full"):
         click.echo(text)
     if found is not None and len(lines) <= 1:
         click.echo("no rule did anything because of it")
+
+
+def _mask(project: Path, *, off: bool) -> Mask:
+    """What schemas of the project mark as personal or secret; its rules may be broken."""
+    catalogue = read_repository(project.resolve(), workflows=False).catalogue
+    return mask_of(catalogue.schemas.values(), off=off)
 
 
 def _dead_letters(store: Store, event_id: str) -> list[StoredDeadLetter]:

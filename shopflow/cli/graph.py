@@ -12,11 +12,13 @@ import click
 from shopflow.cli.options import PROJECT
 from shopflow.domain.workflow import Workflow
 from shopflow.gitops.graph.dependencies import events, everything
+from shopflow.gitops.graph.difference import difference
 from shopflow.gitops.graph.dot import dot, svg
 from shopflow.gitops.graph.flow import flow
 from shopflow.gitops.graph.mermaid import mermaid
 from shopflow.gitops.graph.model import Graph
 from shopflow.gitops.graph.page import page
+from shopflow.gitops.revision import revision
 from shopflow.lang.names import did_you_mean
 from shopflow.rulebook import LoadedProject, load_project
 
@@ -60,15 +62,33 @@ _FORMATS: Mapping[str, Callable[..., str]] = {
     help="The way through each workflow; which events start, stop and feed which; or this and "
     "the templates, segments and caps that they use.",
 )
+@click.option(
+    "--diff",
+    "ref",
+    metavar="BASE",
+    help="Draw what has changed since that commit: added, removed and altered parts in colour.",
+)
 @PROJECT
-def graph(workflows: tuple[str, ...], style: str, view: str, project: Path) -> None:
+def graph(
+    workflows: tuple[str, ...], style: str, view: str, ref: str | None, project: Path
+) -> None:
     """Draw the workflows: all of them, or these."""
     loaded = load_project(project, strict=False).require()
-    chosen = _chosen(loaded, workflows)
     if style == _PAGE:
-        click.echo(page(loaded, chosen), nl=False)
+        if ref is not None:
+            raise click.UsageError("--diff draws; the page in markdown tells of one revision")
+        click.echo(page(loaded, _chosen(loaded, workflows)), nl=False)
         return
-    drawing = _drawing(loaded, chosen, view)
+    if ref is None:
+        drawing = _drawing(loaded, _chosen(loaded, workflows), view)
+    else:
+        with revision(project, ref) as base:
+            before = base.load()
+            drawing = _difference(before, loaded, workflows, view)
+        if before.errors:
+            click.echo(f"{ref} has errors: what does not compile there is drawn as added", err=True)
+        if not drawing.is_changed:
+            click.echo(f"nothing that is drawn has changed since {ref}", err=True)
     click.echo(_FORMATS[style](drawing, across=view != _FLOW), nl=False)
 
 
@@ -82,10 +102,32 @@ def _drawing(loaded: LoadedProject, chosen: list[Workflow], view: str) -> Graph:
             return flow(chosen)
 
 
+def _difference(
+    before: LoadedProject, after: LoadedProject, names: tuple[str, ...], view: str
+) -> Graph:
+    """Both drawn as one; of ways only those that differ, unless they are asked for by name."""
+    old, new = before.ruleset.workflows, after.ruleset.workflows
+    _check(names, {**old, **new})
+    changed = [
+        name
+        for name in sorted({*old, *new})
+        if name not in old or name not in new or old[name].digest != new[name].digest
+    ]
+    wanted = names or (changed if view == _FLOW else sorted({*old, *new}))
+    return difference(
+        _drawing(before, [old[name] for name in wanted if name in old], view),
+        _drawing(after, [new[name] for name in wanted if name in new], view),
+    )
+
+
 def _chosen(loaded: LoadedProject, names: tuple[str, ...]) -> list[Workflow]:
     known = loaded.ruleset.workflows
+    _check(names, known)
+    return [workflow for name, workflow in known.items() if not names or name in names]
+
+
+def _check(names: tuple[str, ...], known: Mapping[str, Workflow]) -> None:
     for name in names:
         if name not in known:
             hint = did_you_mean(name, known, label="workflows")
             raise click.BadParameter(f"no workflow named '{name}'; {hint}")
-    return [workflow for name, workflow in known.items() if not names or name in names]

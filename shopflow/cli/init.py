@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from shopflow.gitops.new_project import make_project
+from shopflow.gitops.new_project import make_project, surround
 
 
 @click.command
@@ -18,11 +18,25 @@ from shopflow.gitops.new_project import make_project
     is_flag=True,
     help="Write into a directory that is not empty; files of the same name are replaced.",
 )
-def init(folder: Path, force: bool) -> None:  # noqa: FBT001 - click passes flags by name
+@click.option(
+    "--surroundings",
+    is_flag=True,
+    help="Rules are there already: write only CI, owners, hooks and editor settings around them.",
+)
+def init(folder: Path, force: bool, surroundings: bool) -> None:  # noqa: FBT001 - flags
     """Make a rules repository in DIR (default: here), with two workflows and their tests.
 
-    Nothing that it sends leaves until `delivery` in its shopflow.yaml says so.
+    Around the rules there is what a team needs: CI for GitHub and GitLab, CODEOWNERS, hooks for
+    pre-commit, and settings by which VS Code knows the schemas. Nothing that it sends leaves until
+    `delivery` in its shopflow.yaml says so.
     """
+    if surroundings:
+        written, kept = surround(folder, force=force)
+        for path in written:
+            click.echo(f"  {folder / path}")
+        for path in kept:
+            click.echo(f"  {folder / path} is another here, and left as it is")
+        return
     paths = make_project(folder, force=force)
     for path in paths:
         click.echo(f"  {folder / path}")

@@ -16,7 +16,13 @@ from typing import Any
 import click
 
 import shopflow
-from shopflow.errors import RulesInvalid, SettingsError, ShopflowError
+from shopflow.errors import (
+    BundleRefused,
+    DeployRefused,
+    RulesInvalid,
+    SettingsError,
+    ShopflowError,
+)
 
 #: Exit codes of every command.
 CLEAN, FINDINGS, USAGE, INTERNAL = 0, 1, 2, 3
@@ -26,8 +32,16 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "init": "shopflow.cli.init:init",
         "lint": "shopflow.cli.lint:lint",
+        "rule": "shopflow.cli.rule:rule",
         "test": "shopflow.cli.test:test",
+        "plan": "shopflow.cli.plan:plan",
         "simulate": "shopflow.cli.simulate:simulate",
+        "preview": "shopflow.cli.preview:preview",
+        "send-test": "shopflow.cli.send_test:send_test",
+        "bundle": "shopflow.cli.bundle:bundle",
+        "deploy": "shopflow.cli.deploy:deploy",
+        "rollback": "shopflow.cli.rollback:rollback",
+        "versions": "shopflow.cli.versions:versions",
         "run": "shopflow.cli.run:run",
         "worker": "shopflow.cli.worker:worker",
         "serve": "shopflow.cli.serve:serve",
@@ -57,7 +71,9 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 #: Wrong settings are the caller's to mend; broken rules are findings like any other.
 EXIT_CODES: tuple[tuple[type[ShopflowError], int], ...] = (
     (RulesInvalid, FINDINGS),
+    (DeployRefused, FINDINGS),
     (SettingsError, USAGE),
+    (BundleRefused, USAGE),
     (ShopflowError, INTERNAL),
 )
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import click
 
+from shopflow.lang.lengths import parse_length
 from shopflow.runtime import logs
 from shopflow.runtime.logs import LogFormat
 
@@ -47,6 +49,22 @@ LOGS = click.option(
 )
 
 
+def length(ctx: click.Context, param: click.Parameter, text: str) -> timedelta:
+    """The length of time that an option gives, such as 30d."""
+    found = parse_length(text)
+    if found is None or found <= timedelta():
+        raise click.BadParameter(f"'{text}' is no length of time such as 30d or 12h", ctx, param)
+    return found
+
+
 def tell(style: str, record: Mapping[str, object], text: str) -> None:
     """What a command has to say, in the style of `FORMAT`."""
     click.echo(json.dumps(record) if style == "json" else text)
+
+
+def write_report(path: Path, text: str) -> None:
+    """The report as a file; raises click.FileError where it cannot be written."""
+    try:
+        path.write_text(f"{text}\n", encoding="utf-8")
+    except OSError as e:
+        raise click.FileError(str(path), hint=e.strerror or str(e)) from e

@@ -7,27 +7,31 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from starlette.routing import Route
 
 from shopflow.cli.options import FORMAT, LOGS, PROJECT
 from shopflow.report.status import messages_line, reasons_line, totals_line
+from shopflow.runtime.activation import Activation
 from shopflow.runtime.advice import Advice
-from shopflow.runtime.answers import Taken
+from shopflow.runtime.answers import Taken, Totals
 from shopflow.runtime.app import App, open_app
 from shopflow.runtime.door import Door
-from shopflow.runtime.embedded import Embedded, Totals
+from shopflow.runtime.embedded import Embedded, Parts
 from shopflow.runtime.logs import say
+from shopflow.runtime.sealing import check_secrets
 from shopflow.runtime.simulate import Until
 from shopflow.runtime.sources import open_sources
 from shopflow.runtime.vitals import EmbeddedVitals, StoreLooks
 from shopflow.web.app import create_app
 from shopflow.web.customers import customer_pages
+from shopflow.web.front import Front, Served
 from shopflow.web.probes import Probes
 from shopflow.web.server import listen, serve
 
@@ -78,6 +82,8 @@ def run(  # noqa: PLR0917 - click passes each option by name
     """
     if not files and http is None:
         raise click.UsageError("name a file, - for standard input, or --http HOST:PORT")
+    if http is not None:
+        check_secrets(os.environ, [API_KEY, METRICS_KEY])
     with open_app(project, event_clock=clock == "event") as app:
         totals = _run(app, files, http=http, follow=follow, until=Until(until))
         messages = app.store.views.status().messages
@@ -106,39 +112,81 @@ def as_json(totals: Totals) -> dict[str, object]:
 def _run(
     app: App, files: tuple[str, ...], *, http: str | None, follow: bool, until: Until
 ) -> Totals:
-    sources, parts = open_sources(files, follow=follow), app.parts()
-    door = Door() if http is not None else None
+    sources, door = open_sources(files, follow=follow), Door() if http is not None else None
+    desk = Desk(app, door)
     beside: Callable[[asyncio.Event], Awaitable[None]] | None = None
-    if http is not None and door is not None:
+    if http is not None:
         listening = listen(http)
         host, port = listening.getsockname()[:2]
-        vitals = EmbeddedVitals(StoreLooks(app.store), app.meter)
+        beside = lambda ending: serve(desk.front, listening, ending)  # noqa: E731 - one line, used once
+        say(f"events: POST http://{host}:{port}/v1/events")
+    with progress_bar() as show:
+        runner = Embedded(
+            desk.parts,
+            sources=sources,
+            door=door,
+            stays=follow,
+            until=until,
+            on_progress=show,
+            newer=desk.newer,
+        )
+        return asyncio.run(run_until_stopped(runner, beside))
+
+
+class Desk:
+    """What runs by the rules at work: the parts of the runner, and the pages over HTTP."""
+
+    def __init__(self, app: App, door: Door | None) -> None:
+        self._app = app
+        self._door = door
+        self._lookout = app.lookout()
+        self.parts = app.parts()
+        self.front = Front(self._served())
+
+    def newer(self, parts: Parts) -> Parts | None:
+        """What takes the place of these parts, when other rules were deployed."""
+        if self._lookout.take_up(lambda active: self._turn_to(active, parts)) is None:
+            return None
+        return self.parts
+
+    def _turn_to(self, active: Activation, parts: Parts) -> bool:
+        app = self._app.activated(active)
+        self.parts = app.parts(write=parts.write)
+        self._app = app
+        self.front.put(self._served())
+        return True
+
+    def _served(self) -> Served:
+        app = self._app
+        vitals = EmbeddedVitals(StoreLooks(app.store), app.meter, self._failure)
         probes = Probes(vitals.read, vitals.can_take, digest=app.loaded.ruleset.digest)
-        web = create_app(
-            door,
-            api_key=os.environ.get(API_KEY, ""),
+        api_key = os.environ.get(API_KEY, "")
+        pages = [] if app.event_clock else self._pages(api_key)
+        made = create_app(
+            self._door or Door(),
+            api_key=api_key,
             metrics_key=os.environ.get(METRICS_KEY, ""),
             probes=probes,
             meter=app.meter,
             advice=Advice(app.loaded.ruleset, lambda: app.store),
-            pages=[]
-            if app.event_clock
-            else customer_pages(
-                app.project,
-                app.loaded.ruleset,
-                app.links(),
-                run=parts.write,
-                wishes=lambda: parts.wishes,
-                api_key=os.environ.get(API_KEY, ""),
-            ),
+            pages=pages,
         )
-        beside = lambda ending: serve(web, listening, ending)  # noqa: E731 - one line, used once
-        say(f"events: POST http://{host}:{port}/v1/events")
-    with progress_bar() as show:
-        runner = Embedded(
-            parts, sources=sources, door=door, stays=follow, until=until, on_progress=show
+        return Served(app=made, close=probes.close)
+
+    def _pages(self, api_key: str) -> Sequence[Route]:
+        app = self._app
+        return customer_pages(
+            app.project,
+            app.loaded.ruleset,
+            app.links(),
+            run=self.parts.write,
+            wishes=lambda: self.parts.wishes,
+            api_key=api_key,
         )
-        return asyncio.run(run_until_stopped(runner, beside))
+
+    def _failure(self) -> str:
+        failure = self._lookout.failure
+        return failure.message if failure is not None else ""
 
 
 async def run_until_stopped(

@@ -17,6 +17,7 @@ from shopflow.cli.options import FORMAT, PROJECT
 from shopflow.engine import Rulebook
 from shopflow.gitops.outcome import WorkflowTally
 from shopflow.rulebook import load_project
+from shopflow.runtime.contact import region_of
 from shopflow.runtime.ingest import Ingest
 from shopflow.runtime.simulate import Line, Simulation, Until, in_pages
 from shopflow.runtime.simulate import simulate as replay
@@ -72,7 +73,9 @@ def simulate(
             opened.callback(sources[-1].close)
         result = replay(
             Rulebook(loaded.ruleset),
-            Ingest(loaded.events.schemas, event_clock=True),
+            Ingest(
+                loaded.events.schemas, event_clock=True, region=region_of(loaded.project.locale)
+            ),
             _read(sources, events),
             until=until,
             partitions=loaded.project.partitions,

@@ -14,7 +14,7 @@ from shopflow.report import fleet
 from shopflow.report import status as report
 from shopflow.report.vitals import Vitals
 from shopflow.runtime.meter import Meter
-from shopflow.runtime.queue.fleet import redis_of
+from shopflow.runtime.queue.connecting import redis_of
 from shopflow.runtime.queue.streams import Streams
 from shopflow.runtime.queue.vitals import FleetVitals
 from shopflow.runtime.vitals import EmbeddedVitals, StoreLooks

@@ -18,9 +18,9 @@ from shopflow.cli.reading import open_for_reading
 from shopflow.domain.customer import SuppressionScope
 from shopflow.domain.journal import Stopped
 from shopflow.runtime import suppression_files
-from shopflow.runtime.app import project_hashes
 from shopflow.runtime.hashes import Hashes, hold
 from shopflow.runtime.safety import log_of, suppressed
+from shopflow.runtime.sealing import project_hashes
 from shopflow.store.protocol import Store
 from shopflow.store.records import Suppression
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
@@ -12,14 +12,18 @@ from rich.console import Console
 from rich.progress import track
 
 from shopflow.cli.main import CLEAN, FINDINGS, USAGE
-from shopflow.cli.options import PROJECT
+from shopflow.cli.options import PROJECT, write_report
+from shopflow.cli.test_of_record import test_of_record
 from shopflow.errors import RulesInvalid
 from shopflow.gitops.coverage import Coverage, floor, measure
 from shopflow.gitops.expecting import Result, judge
 from shopflow.gitops.rehearsal import Stage
-from shopflow.gitops.reports import as_json, as_junit, as_text
+from shopflow.gitops.reports import as_github, as_json, as_junit, as_markdown, as_text, summary
 from shopflow.gitops.scenario import Scenario, read_scenarios
 from shopflow.gitops.sightings import Sightings
+from shopflow.gitops.texts import Snapshots
+from shopflow.gitops.ties import other_orders
+from shopflow.gitops.versions import changed_by
 from shopflow.lang.document import Document
 from shopflow.problem import render
 from shopflow.rulebook import LoadedProject, load_project
@@ -28,6 +32,8 @@ _FORMATS: Mapping[str, Callable[[Sequence[Result], Coverage | None], str]] = {
     "text": as_text,
     "json": as_json,
     "junit": as_junit,
+    "github": as_github,
+    "markdown": as_markdown,
 }
 #: Where test files lie.
 _TESTS = "rules/tests/"
@@ -57,7 +63,7 @@ def _pattern(
     type=click.Choice(list(_FORMATS)),
     default="text",
     show_default=True,
-    help="For people, for programs, or for CI servers.",
+    help="For people, programs or CI servers; at the lines of a pull request, or in its text.",
 )
 @click.option(
     "--coverage",
@@ -72,6 +78,31 @@ def _pattern(
     metavar="PERCENT",
     help="Fail when the tests show less than this; implies --coverage.",
 )
+@click.option(
+    "--shuffle-ties",
+    "shuffling",
+    is_flag=True,
+    help="Try events of one instant in every order; a test that hangs on it fails.",
+)
+@click.option("--fail-fast", "hasty", is_flag=True, help="Stop at the first test that fails.")
+@click.option(
+    "--update",
+    is_flag=True,
+    help="Write snapshots of what messages say, in place of checking them.",
+)
+@click.option(
+    "--output-file",
+    "output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the report there; one line says how it went.",
+)
+@click.option(
+    "--from-customer",
+    "recorded",
+    metavar="ID",
+    help="Run nothing: make a test of what is recorded of this customer, without personal data.",
+)
+@click.option("--workflow", help="With --from-customer: the workflow that it is a test of.")
 @PROJECT
 @click.pass_context
 def test(  # noqa: PLR0917 - click passes each option by name
@@ -81,12 +112,24 @@ def test(  # noqa: PLR0917 - click passes each option by name
     style: str,
     covering: bool,  # noqa: FBT001 - an option
     bar: float | None,
+    shuffling: bool,  # noqa: FBT001
+    hasty: bool,  # noqa: FBT001
+    update: bool,  # noqa: FBT001
+    output: Path | None,
+    recorded: str | None,
+    workflow: str | None,
     project: Path,
 ) -> None:
     """Run the rules' own tests: all, or those under PATHS.
 
     Coverage of chosen tests is that of the workflows they are about.
     """
+    if recorded is not None:
+        report = test_of_record(project, recorded, workflow)
+        _hand_out(report, output, f"wrote {output}")
+        return
+    if workflow is not None:
+        raise click.UsageError("--workflow goes with --from-customer; PATHS and -k choose tests")
     loaded = load_project(project, strict=False)
     _refuse_broken_tests(ctx, loaded)
     documents = _under(paths, loaded.require(), project.resolve())
@@ -97,18 +140,55 @@ def test(  # noqa: PLR0917 - click passes each option by name
         ctx.exit(FINDINGS)
     sightings = Sightings() if covering or bar is not None else None
     stage = Stage(loaded.ruleset, loaded.templates, asdict(loaded.project.sender), sightings)
-    console = Console(stderr=True)
-    results = [
-        judge(stage.rehearse(each))
-        for each in track(
-            chosen, "testing", console=console, transient=True, disable=not console.is_terminal
-        )
-    ]
+    snapshots = Snapshots(root=project.resolve(), update=update)
+    results = list(_results(stage, chosen, snapshots, shuffling=shuffling, hasty=hasty))
+    for path in snapshots.written:
+        click.echo(f"wrote {path}", err=True)
     about = {each.workflow for each in chosen} if paths or pattern else loaded.workflows
     coverage = None if sightings is None else _coverage(loaded, about, sightings)
-    click.echo(_FORMATS[style](results, coverage))
+    report = _FORMATS[style](results, coverage)
+    _hand_out(report, output, summary(results))
     enough = coverage is None or bar is None or _reaches(coverage, bar)
     ctx.exit(CLEAN if enough and all(result.passed for result in results) else FINDINGS)
+
+
+def _hand_out(report: str, output: Path | None, line: str) -> None:
+    """The report, or where it went to a file, a line about it."""
+    if output is None:
+        click.echo(report)
+    else:
+        write_report(output, report)
+        click.echo(line)
+
+
+def _results(
+    stage: Stage,
+    scenarios: Sequence[Scenario],
+    snapshots: Snapshots,
+    *,
+    shuffling: bool,
+    hasty: bool,
+) -> Iterator[Result]:
+    """The verdict on each, or on the first order of its events in which it fails."""
+    console = Console(stderr=True)
+    hidden = not console.is_terminal
+    for each in track(scenarios, "testing", console=console, transient=True, disable=hidden):
+        result = judge(stage.rehearse(each), snapshots)
+        if shuffling and result.passed:
+            result = _in_any_order(stage, each, snapshots) or result
+        yield result
+        if hasty and not result.passed:
+            return
+
+
+def _in_any_order(stage: Stage, scenario: Scenario, snapshots: Snapshots) -> Result | None:
+    """The verdict on the first other order in which it fails; None where it never does."""
+    for other, order in other_orders(scenario):
+        # Of two messages of that instant either may come first now.
+        result = judge(stage.rehearse(other), replace(snapshots, update=False), in_order=False)
+        if not result.passed:
+            return replace(result, order=order)
+    return None
 
 
 def _coverage(loaded: LoadedProject, about: Container[str], sightings: Sightings) -> Coverage:
@@ -137,7 +217,7 @@ def _scenarios(
     ctx: click.Context, documents: Iterable[Document], loaded: LoadedProject
 ) -> list[Scenario]:
     try:
-        return read_scenarios(documents, loaded.ruleset)
+        return read_scenarios(documents, loaded.ruleset, changed_by(loaded))
     except RulesInvalid as e:
         click.echo(str(e), err=True)
         ctx.exit(USAGE)

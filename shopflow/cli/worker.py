@@ -24,7 +24,8 @@ from shopflow.runtime.queue.bells import Kind
 from shopflow.runtime.queue.burst import Burst
 from shopflow.runtime.queue.fleet import Fleet, open_fleet
 from shopflow.runtime.queue.schedule import Schedule
-from shopflow.runtime.queue.worker import BellWorker
+from shopflow.runtime.queue.streams import trouble
+from shopflow.runtime.queue.worker import BellWorker, hold_to_json
 from shopflow.runtime.simulate import Until
 
 #: Seconds until what ended without being asked to begins again.
@@ -144,12 +145,15 @@ def _serve(fleet: Fleet, schedule: Schedule | None) -> None:
 
 def _work(fleet: Fleet, burst: Burst | None) -> None:
     """Answers until stopped or done; RQ ends a worker that lost its Redis, so begin again."""
+    held = False
     while True:
         try:
+            # Once: what comes later is not read, and stops nobody who is at work.
+            held = held or hold_to_json(fleet)
             one = BellWorker(fleet, find_more=burst.find_more if burst else None)
             one.run()
         except RedisError as e:
-            say(f"Redis cannot be reached: {e}")
+            say(trouble(e))
         else:
             if one.stopping or (burst is not None and burst.done):
                 return

@@ -20,8 +20,9 @@ from shopflow.demo.sink import Sink, listening
 from shopflow.errors import SettingsError
 from shopflow.lang.project import Delivery, DeliveryMode, Project
 from shopflow.rulebook import load_project
+from shopflow.runtime.answers import Totals
 from shopflow.runtime.app import open_app
-from shopflow.runtime.embedded import Embedded, Totals
+from shopflow.runtime.embedded import Embedded
 from shopflow.runtime.simulate import Until
 from shopflow.runtime.sources import open_sources
 from shopflow.store.records import StatusReport, StoredMessage

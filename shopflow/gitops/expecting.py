@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from shopflow.gitops.reasons import told
-from shopflow.gitops.rehearsal import Happened, Rehearsal, What
-from shopflow.gitops.scenario import Json, Scenario, length_of
+from shopflow.gitops.naming import length_of
+from shopflow.gitops.rehearsed import Happened, Rehearsal, What
+from shopflow.gitops.scenario import Json, Scenario
+from shopflow.gitops.texts import Snapshots, untold
+from shopflow.gitops.verdict import told
 from shopflow.lang.lengths import written
 
 #: Key of `expect` -> what it lists; each list is complete where it is given.
@@ -39,6 +41,8 @@ class Result:
     rehearsal: Rehearsal
     problems: tuple[str, ...]
     rows: tuple[Row, ...]
+    #: The order of events of one instant in which it is so; empty for that of the file.
+    order: str = ""
 
     @property
     def scenario(self) -> Scenario:
@@ -51,8 +55,13 @@ class Result:
         return not self.problems
 
 
-def judge(rehearsal: Rehearsal) -> Result:
-    """The rehearsal held against its test."""
+def judge(
+    rehearsal: Rehearsal, snapshots: Snapshots | None = None, *, in_order: bool = True
+) -> Result:
+    """The rehearsal held against its test, and against its snapshots where they are given.
+
+    Without `in_order` it does not matter what came before what, only what came, and when.
+    """
     expect = rehearsal.scenario.expect
     start = rehearsal.scenario.start
     rows: list[Row] = []
@@ -64,10 +73,10 @@ def judge(rehearsal: Rehearsal) -> Result:
         rows += [_row(what, None, each, start, asked=False) for each in got if each not in asked]
         if wanted is None:
             continue
-        pairs = _aligned(wanted, asked, start)
+        pairs = (_aligned if in_order else _matched)(wanted, asked, start)
         rows += [_row(what, *pair, start) for pair in pairs]
         problems += _differences(what, pairs, start)
-    problems += _others(rehearsal)
+    problems += _others(rehearsal, snapshots)
     never = datetime.max.replace(tzinfo=start.tzinfo)
     rows.sort(key=lambda row: row.at or never)
     return Result(rehearsal=rehearsal, problems=tuple(problems), rows=tuple(rows))
@@ -124,6 +133,18 @@ def _aligned(wanted: Sequence[Json], got: Sequence[Happened], start: datetime) -
     return pairs
 
 
+def _matched(wanted: Sequence[Json], got: Sequence[Happened], start: datetime) -> list[Pair]:
+    """Each that is expected with the first that fits and is left, in whatever order they came."""
+    left = list(got)
+    pairs: list[Pair] = []
+    for each in wanted:
+        found = next((one for one in left if not _misfits(each, one, start)), None)
+        if found is not None:
+            left.remove(found)
+        pairs.append((each, found))
+    return [*pairs, *((None, one) for one in left)]
+
+
 def _misfits(wanted: Json, got: Happened, start: datetime) -> list[str]:
     """The fields in which the happening is not as expected, in words."""
     found = []
@@ -176,7 +197,8 @@ def _differences(what: What, pairs: Sequence[Pair], start: datetime) -> Iterator
             yield f"{_words(what, wanted)}{_when(wanted)} did not come"
         else:
             surplus.remove(near)
-            yield f"{_words(what, wanted)}: {'; '.join(_misfits(wanted, near, start))}"
+            differs = "; ".join(_misfits(wanted, near, start))
+            yield f"{_words(what, wanted)}: {differs or 'it came in another place of the list'}"
     for got in surplus:
         yield f"{line_of(got)} at {written(got.at - start)} was not expected"
 
@@ -196,7 +218,7 @@ def _words(what: What, fields: Mapping[str, object]) -> str:
     return " ".join([what.value, *words])
 
 
-def _others(rehearsal: Rehearsal) -> Iterator[str]:
+def _others(rehearsal: Rehearsal, snapshots: Snapshots | None) -> Iterator[str]:
     """What is expected beside the timeline."""
     expect: dict[str, Any] = dict(rehearsal.scenario.expect)
     entered = expect.get("entered")
@@ -217,24 +239,8 @@ def _others(rehearsal: Rehearsal) -> Iterator[str]:
         if tags != sorted(expect["tags"]):
             yield f"tags: {tags}, expected {sorted(expect['tags'])}"
     if "render" in expect:
-        yield from _unrendered(rehearsal, expect["render"])
+        yield from untold(rehearsal, expect["render"], snapshots)
 
 
 def _yes(claim: bool) -> str:  # noqa: FBT001 - the claim is all there is
     return "yes" if claim else "no"
-
-
-def _unrendered(rehearsal: Rehearsal, render: Json) -> Iterator[str]:
-    """Texts that no message, or none of the step, contains."""
-    step = render.get("step")
-    texts = [
-        text
-        for name, parts in rehearsal.rendered
-        if step in (None, name)
-        for text in parts.values()
-    ]
-    contains = render.get("contains", [])
-    for wanted in [contains] if isinstance(contains, str) else contains:
-        if not any(wanted in text for text in texts):
-            where = f"the message of {step}" if step else "any message"
-            yield f"render: {wanted!r} is not in {where}"

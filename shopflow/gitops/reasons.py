@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from shopflow.domain.customer import Customer
 from shopflow.domain.event import Event, Facts
@@ -10,16 +10,9 @@ from shopflow.domain.expression import Expression
 from shopflow.domain.trigger import EventTrigger
 from shopflow.domain.workflow import Workflow
 from shopflow.engine import Rulebook
-from shopflow.engine.names import (
-    Names,
-    enrolment_names,
-    event_record,
-    seen,
-    trigger_names,
-    truth_of,
-)
+from shopflow.engine.names import Names, enrolment_names, event_record, trigger_names
 from shopflow.engine.turn import Turn
-from shopflow.errors import EvaluationError
+from shopflow.gitops.verdict import verdict_on
 
 
 def reasons_for_no(
@@ -50,20 +43,12 @@ def reasons_for_no(
                 yield from _said_no(f"exit rule `{rule.id}`", event, rule.when, names)
 
 
-def told(values: Mapping[str, object]) -> str:
-    """The values by path, on one line."""
-    return ", ".join(f"{path} = {value!r}" for path, value in values.items())
-
-
 def _said_no(who: str, event: Event, condition: Expression | None, names: Names) -> Iterator[str]:
     if condition is None:
         return
-    try:
-        if truth_of(condition, names):
-            return
-        because = ""
-    except EvaluationError as error:
-        because = f" ({error})"
-    line = f"{who} saw {event.type} and said no{because}: {' '.join(condition.source.split())}"
-    values = told(seen(condition, names))
-    yield f"{line}\n    {values}" if values else line
+    verdict = verdict_on(condition, names)
+    if verdict.answer:
+        return
+    because = f" ({verdict.error})" if verdict.error else ""
+    head = f"{who} saw {event.type} and said no{because}:"
+    yield "\n    ".join([head, *verdict.lines()])

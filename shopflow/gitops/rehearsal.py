@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date, datetime
-from enum import StrEnum
 from functools import cached_property
 from typing import Protocol
 
-from shopflow.domain.customer import Customer
 from shopflow.domain.event import IDENTIFIED, DeliveryReport, Event, Facts, Outcome
 from shopflow.domain.ids import CustomerId, EventId
 from shopflow.domain.journal import Effect, JournalEntry, Kind, Queue, Reason, Requeue
@@ -27,61 +25,19 @@ from shopflow.engine.news import JUST_BEFORE
 from shopflow.engine.outgoing import shown_now
 from shopflow.engine.shopper import shopper_of
 from shopflow.errors import TemplateError, TooFewProducts
+from shopflow.gitops.mocked_links import mocked_links
 from shopflow.gitops.mocked_shelves import mocked_shelves
 from shopflow.gitops.people import make_customer
 from shopflow.gitops.pools import with_exhausted
 from shopflow.gitops.reasons import reasons_for_no
+from shopflow.gitops.rehearsed import Happened, Rehearsal, What
 from shopflow.gitops.scenario import Happening, Scenario
 from shopflow.gitops.sightings import Sightings, watched
+from shopflow.gitops.versions import with_version
 from shopflow.gitops.virtual import VirtualShop
 from shopflow.recommend import FixedShelves, Recommender
 
-#: Stands for the link of the way out when a message is rendered.
-WAY_OUT = "https://example.com/unsubscribe"
-LINKS = {
-    "confirm": "https://example.com/confirm",
-    "preferences": "https://example.com/preferences",
-}
 _TEMPLATE = "template"
-
-
-class What(StrEnum):
-    """The kinds of happenings that a test can expect."""
-
-    SEND = "send"
-    DROP = "drop"
-    HOLD = "hold"
-    END = "end"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Happened:
-    """One thing that came out of a rehearsal."""
-
-    at: datetime
-    what: What
-    #: By the names that expectations use.
-    fields: Mapping[str, object]
-    #: What the deciding condition saw.
-    values: Mapping[str, object] = field(default_factory=dict)
-
-
-@dataclass(slots=True, kw_only=True)
-class Rehearsal:
-    """All that came out of a scenario."""
-
-    scenario: Scenario
-    happened: list[Happened] = field(default_factory=list)
-    entered: int = 0
-    refused: list[str] = field(default_factory=list)
-    #: Why conditions said no, and what failed, in words.
-    notes: list[str] = field(default_factory=list)
-    #: The rendered parts of each message, with the step that sent it.
-    rendered: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
-    #: The customer whom the test is about, at its end.
-    customer: Customer | None = None
-    #: An enrolment is still on its way.
-    active: bool = False
 
 
 class Templates(Protocol):
@@ -122,12 +78,23 @@ class Stage:
         if key not in self._rulebooks:
             workflow = self._ruleset.workflows[scenario.workflow]
             values = {**workflow.values, **scenario.values}
-            alone = replace(workflow, status=Status.LIVE, holdout=float(holdout), values=values)
-            if self.sightings is not None:
-                alone = watched(alone, self.sightings)
+            alone = self._alone(replace(workflow, values=values), float(holdout))
             ruleset = replace(self._ruleset, workflows={scenario.workflow: alone})
             self._rulebooks[key] = Rulebook(with_exhausted(ruleset, scenario.exhausted))
         return self._rulebooks[key]
+
+    def with_version(self, rulebook: Rulebook, version: Workflow) -> Rulebook:
+        """The rulebook after the deployment of another version, which runs as the first one did."""
+        alone = rulebook.ruleset.workflows[version.id]
+        if version.digest == self._ruleset.workflows[version.id].digest:
+            version = self._alone(version)
+        else:
+            version = replace(version, status=Status.LIVE, holdout=alone.holdout)
+        return Rulebook(with_version(rulebook.ruleset, version))
+
+    def _alone(self, workflow: Workflow, holdout: float = 0.0) -> Workflow:
+        alone = replace(workflow, status=Status.LIVE, holdout=holdout)
+        return alone if self.sightings is None else watched(alone, self.sightings)
 
 
 class _Performance:
@@ -141,6 +108,7 @@ class _Performance:
         self._facts = Facts(products=scenario.mocks.get("products", {}), event_clock=True)
         self._shop = VirtualShop(rulebook, self._facts, self._take, scenario.results)
         self._result = Rehearsal(scenario=scenario)
+        self._versions = list(scenario.versions)
         self._failures: Counter[str] = Counter()
         self._variants: dict[str, str] = {}
         self._seen: set[tuple[date, str]] = set()
@@ -154,11 +122,14 @@ class _Performance:
     def run(self) -> Rehearsal:
         """The scenario from its past to its end."""
         scenario, result = self._scenario, self._result
+        self._deploy(scenario.start)
         self._people()
         past = sorted(scenario.past_events, key=lambda each: each.at)
         for number, happening in enumerate([*past, *scenario.events], 1):
+            self._deploy(happening.at)
             self._run_to(happening.at)
             self._give(happening, f"event-{number}")
+        self._deploy(scenario.until)
         if scenario.until is not None:
             self._run_to(scenario.until, inclusive=True)
         else:
@@ -168,6 +139,17 @@ class _Performance:
         # Sorted by time only, so that ties stay in the order of decision.
         result.happened.sort(key=lambda each: each.at)
         return result
+
+    def _deploy(self, by: datetime | None) -> None:
+        """Every version that is deployed by then, or at any time, is; at its own instant."""
+        while self._versions and (by is None or self._versions[0].at <= by):
+            version = self._versions.pop(0)
+            # What was there from the beginning was there in the past as well.
+            if version.at > self._scenario.start:
+                self._run_to(version.at)
+            self._rulebook = self._stage.with_version(self._rulebook, version.workflow)
+            self._workflow = self._rulebook.ruleset.workflows[self._scenario.workflow]
+            self._shop.rulebook = self._rulebook
 
     def _people(self) -> None:
         scenario = self._scenario
@@ -270,8 +252,7 @@ class _Performance:
         values = {
             **(shown_now(message, self._shop.products) or message.variables),
             "shop": self._stage.shop,
-            "unsubscribe_url": WAY_OUT,
-            "links": LINKS,
+            **mocked_links(self._rulebook.ruleset),
             "recommend": self._recommender(message),
         }
         if not message.template:

@@ -1,9 +1,10 @@
-"""Results of rule tests as people and programs read them: text, JSON, JUnit."""
+"""Results of rule tests as people and programs read them: text, JSON, JUnit, GitHub, Markdown."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from html import escape
 from xml.etree import ElementTree as ET
 
 from shopflow.gitops.coverage import Coverage, floor
@@ -40,6 +41,7 @@ def as_json(results: Sequence[Result], coverage: Coverage | None = None) -> str:
             "workflow": result.scenario.workflow,
             "passed": result.passed,
             "problems": result.problems,
+            "order": result.order,
             "notes": result.rehearsal.notes,
             "timeline": [
                 {
@@ -91,10 +93,49 @@ def as_junit(results: Sequence[Result], coverage: Coverage | None = None) -> str
     return ET.tostring(root, encoding="unicode", xml_declaration=True)
 
 
+def as_github(results: Sequence[Result], coverage: Coverage | None = None) -> str:
+    """A workflow command for each failure, which GitHub shows at its line; then the text."""
+    commands = [
+        f"::error file={_property(each.scenario.location.path)},line={each.scenario.location.line},"
+        f"title={_property(each.scenario.name)}::{_data('; '.join(each.problems))}"
+        for each in results
+        if not each.passed
+    ]
+    return "\n".join([*commands, as_text(results, coverage)])
+
+
+def as_markdown(results: Sequence[Result], coverage: Coverage | None = None) -> str:
+    """A summary for a pull request or a job: each failure folded, with its two timelines."""
+    blocks = [f"### shopflow test: {summary(results)}"]
+    for each in results:
+        if not each.passed:
+            body = "\n".join(_failure(each))
+            # More ticks than any line of it begins with.
+            blocks.append(
+                f"<details><summary>{escape(each.scenario.title)}</summary>\n\n"
+                f"````text\n{body}\n````\n\n</details>"
+            )
+    if coverage is not None:
+        blocks.append(f"````text\n{coverage_text(coverage)}\n````")
+    return "\n\n".join(blocks)
+
+
+def _data(text: str) -> str:
+    """Text as workflow commands want it."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
 def _failure(result: Result) -> Iterator[str]:
     scenario = result.scenario
     yield f"FAIL {scenario.title}"
-    yield from (f"  {problem}" for problem in result.problems)
+    if result.order:
+        yield f"  with events of one instant in another order: {result.order}"
+    for problem in result.problems:
+        yield from (f"  {line}" for line in problem.splitlines())
     if result.rows:
         yield from _timelines(scenario, result.rows)
     if result.rehearsal.notes:

@@ -6,7 +6,6 @@ can know is checked here.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,10 +18,12 @@ from shopflow.domain.ruleset import Ruleset
 from shopflow.domain.step import Split
 from shopflow.domain.trial import Counts, Result
 from shopflow.errors import FailureReason, RulesInvalid
+from shopflow.gitops.naming import Unusable, known, length_of
+from shopflow.gitops.tables import check_row, filled, title_of
 from shopflow.gitops.trials import Results
+from shopflow.gitops.versions import Changed, Deployment, deployments
 from shopflow.lang.calendars import zone as zone_of
 from shopflow.lang.document import Document
-from shopflow.lang.lengths import parse_length
 from shopflow.lang.names import did_you_mean
 from shopflow.lang.tree import Node
 from shopflow.problem import Location, Problem
@@ -92,6 +93,8 @@ class Scenario:
     values: Json = field(default_factory=dict)
     #: Split -> what is counted of its branches from the beginning.
     results: Results = field(default_factory=dict)
+    #: Other versions of the workflow, in the order in which they are deployed.
+    versions: tuple[Deployment, ...] = ()
     #: How far the clock runs; None: until nothing is left to do.
     until: datetime | None = None
     expect: Json
@@ -106,8 +109,10 @@ class Scenario:
         return moment.astimezone(self.zone).strftime("%a %d %b %H:%M")
 
 
-def read_scenarios(documents: Iterable[Document], ruleset: Ruleset) -> list[Scenario]:
-    """Every test of these files.
+def read_scenarios(
+    documents: Iterable[Document], ruleset: Ruleset, changed: Changed | None = None
+) -> list[Scenario]:
+    """Every test of these files; `changed` makes the versions that tests deploy.
 
     Raises:
         RulesInvalid: A test says what cannot be done; carries all such problems.
@@ -116,7 +121,7 @@ def read_scenarios(documents: Iterable[Document], ruleset: Ruleset) -> list[Scen
     found: list[Scenario] = []
     for document in documents:
         if document.root is not None:
-            reader = _Reader(document, document.root, ruleset, problems)
+            reader = _Reader(document, document.root, ruleset, problems, changed)
             found.extend(reader.scenarios())
     if problems:
         raise RulesInvalid(problems)
@@ -125,12 +130,18 @@ def read_scenarios(documents: Iterable[Document], ruleset: Ruleset) -> list[Scen
 
 class _Reader:
     def __init__(
-        self, document: Document, root: Node, ruleset: Ruleset, problems: list[Problem]
+        self,
+        document: Document,
+        root: Node,
+        ruleset: Ruleset,
+        problems: list[Problem],
+        changed: Changed | None,
     ) -> None:
         self._document = document
         self._root = root
         self._ruleset = ruleset
         self._problems = problems
+        self._changed = changed
 
     def scenarios(self) -> Iterator[Scenario]:
         """Every test of the file, and every row of those that are tables."""
@@ -140,14 +151,11 @@ class _Reader:
             for row in rows:
                 try:
                     yield self._scenario(node, row)
-                except _Missing as missing:
+                except Unusable as missing:
                     self._report(node["name"], missing.message, missing.hint)
 
     def _check(self, node: Node) -> None:
         """Report what is asked for and cannot be had."""
-        if "versions" in node:
-            hint = "test each version by itself"
-            self._report(node.key("versions"), "a test runs on one version of its workflow", hint)
         mocks = node.get("mocks")
         for name, _ in mocks.pairs() if mocks is not None else ():
             if name not in MOCKS and mocks is not None:
@@ -159,13 +167,15 @@ class _Reader:
 
     def _scenario(self, node: Node, row: Json) -> Scenario:
         whole: Any = self._root.data
-        test: Any = _filled(node.data, row)
-        fixtures: Any = _filled(whole.get("fixtures", {}), row)
+        check_row(row, node.data, whole.get("fixtures", {}), row.get("expect"))
+        test: Any = filled(node.data, row)
+        own: Any = filled(row.get("expect", {}), row)
+        fixtures: Any = filled(whole.get("fixtures", {}), row)
         zone, start = self._clock(test.get("clock") or whole["clock"])
         given = test.get("customer", {})
         inline = {UNNAMED: given} if isinstance(given, dict) else {}
         customers = {**whole.get("customers", {}), **test.get("customers", {}), **inline}
-        customer = UNNAMED if inline else _known("customer", given, customers)
+        customer = UNNAMED if inline else known("customer", given, customers)
         history = test.get("history", {})
         until = test.get("until")
         mocks = test.get("mocks", {})
@@ -173,10 +183,10 @@ class _Reader:
             _check_recommendations(strategy, told)
         for event in (*test.get("events", ()), *history.get("events", ())):
             if isinstance(event.get("data"), str):
-                _known("fixture", event["data"], fixtures)
-            _known("customer", event.get("customer", customer), customers)
+                known("fixture", event["data"], fixtures)
+            known("customer", event.get("customer", customer), customers)
         return Scenario(
-            name=_name(test["name"], row),
+            name=title_of(test["name"], row),
             location=self._document.location(node["name"]),
             workflow=whole["workflow"],
             start=start,
@@ -201,43 +211,53 @@ class _Reader:
                 for name, told in mocks.get("values", {}).items()
             },
             results=self._results(whole["workflow"], mocks.get("results", {})),
+            versions=self._versions(test.get("versions", ()), whole["workflow"], start),
             until=None if until is None else start + length_of(until),
-            expect={**test["expect"], **row.get("expect", {})},
+            expect={**test["expect"], **own},
         )
+
+    def _versions(
+        self, told: Iterable[Json], workflow: str, start: datetime
+    ) -> tuple[Deployment, ...]:
+        if not told:
+            return ()
+        # Whoever reads tests only to look at them has nothing to make versions with.
+        assert self._changed is not None  # noqa: S101
+        return tuple(deployments(told, workflow, start, self._changed))
 
     def _clock(self, clock: Json) -> tuple[ZoneInfo, datetime]:
         name = clock.get("timezone", self._ruleset.timezone)
         where = zone_of(name)
         if where is None:
-            raise _Missing(f"no time zone named '{name}'", "use an IANA name such as Europe/Paris")
+            raise Unusable(f"no time zone named '{name}'", "use an IANA name such as Europe/Paris")
         try:
             start = datetime.fromisoformat(clock["start"])
         except ValueError as e:
             hint = "write a local time such as 2026-03-03T10:00:00"
-            raise _Missing(f"the clock cannot start at '{clock['start']}': {e}", hint) from e
+            raise Unusable(f"the clock cannot start at '{clock['start']}': {e}", hint) from e
         return where, start.replace(tzinfo=where).astimezone(UTC)
 
     def _channel_mock(self, channel: str, told: Any) -> ChannelMock:
         """`rejected`, or `{fail: rejected, times: 2}`."""
-        _known("channel", channel, self._ruleset.channels)
+        known("channel", channel, self._ruleset.channels)
         given = told if isinstance(told, dict) else {"fail": told}
         for key in given:
-            _known("key of a channel's mock", key, ("fail", "times"))
-        reason = _known("failure", str(given.get("fail", "")), list(FailureReason))
+            known("key of a channel's mock", key, ("fail", "times"))
+        reason = known("failure", str(given.get("fail", "")), list(FailureReason))
         return ChannelMock(channel=channel, reason=reason, times=given.get("times"))
 
     def _exhausted(self, coupon: str, told: Any) -> str:
         """The one thing that may be said of a coupon: `exhausted`."""
-        _known("state of a coupon", str(told), ("exhausted",))
-        return _known("coupon", coupon, self._ruleset.coupons)
+        known("state of a coupon", str(told), ("exhausted",))
+        return known("coupon", coupon, self._ruleset.coupons)
 
     def _value(self, workflow: str, name: str, told: Any) -> object:
         """Another value of the same kind."""
         shipped = self._ruleset.workflows[workflow].values
-        own = shipped[_known("value", name, shipped)]
+        own = shipped[known("value", name, shipped)]
         value = length_of(str(told)) if isinstance(own, timedelta) else told
         if type(value) is not type(own):
-            raise _Missing(f"the value '{name}' cannot be {told!r}", f"it ships as {own!r}")
+            raise Unusable(f"the value '{name}' cannot be {told!r}", f"it ships as {own!r}")
         return value
 
     def _results(self, workflow: str, told: Json) -> Results:
@@ -246,11 +266,11 @@ class _Reader:
         tried = {step.id: step for step in steps if isinstance(step, Split) and step.trial}
         results: dict[str, Counts] = {}
         for name, branches in told.items():
-            step = tried[StepId(_known("split with a test", name, tried))]
-            known = [branch.name for branch in step.branches]
+            step = tried[StepId(known("split with a test", name, tried))]
+            ways = [branch.name for branch in step.branches]
             results[name] = {
-                _known("branch", branch, known): {
-                    Result(_known("result", word, list(Result))): number
+                known("branch", branch, ways): {
+                    Result(known("result", word, list(Result))): number
                     for word, number in counted.items()
                 }
                 for branch, counted in branches.items()
@@ -259,47 +279,26 @@ class _Reader:
 
     def _past_send(self, send: Json, start: datetime) -> PastSend:
         for key in send:
-            _known("key of a past send", key, ("at", "channel", "purpose", "workflow"))
+            known("key of a past send", key, ("at", "channel", "purpose", "workflow"))
         for key in ("at", "channel", "purpose"):
             if key not in send:
-                raise _Missing(f"a past send needs '{key}'", "at, channel and purpose are needed")
+                raise Unusable(f"a past send needs '{key}'", "at, channel and purpose are needed")
         return PastSend(
             at=start - length_of(str(send["at"])),
-            channel=_known("channel", send["channel"], self._ruleset.channels),
-            purpose=_known("purpose", send["purpose"], self._ruleset.purposes),
-            workflow=_known("workflow", send["workflow"], self._ruleset.workflows)
+            channel=known("channel", send["channel"], self._ruleset.channels),
+            purpose=known("purpose", send["purpose"], self._ruleset.purposes),
+            workflow=known("workflow", send["workflow"], self._ruleset.workflows)
             if "workflow" in send
             else "",
         )
 
 
 def _check_recommendations(strategy: str, told: object) -> None:
-    _known("strategy", strategy, list(Strategy))
+    known("strategy", strategy, list(Strategy))
     lists = told.values() if isinstance(told, dict) else [told]
     if not all(isinstance(skus, list) for skus in lists):
         hint = f"write {strategy}: [A1, B2], or {strategy}: {{A1: [B2]}} with what it is about"
-        raise _Missing(f"the recommendations of {strategy} are no lists of skus", hint)
-
-
-class _Missing(Exception):  # noqa: N818 - never leaves this module
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-
-
-def _known(what: str, name: str, names: Iterable[str]) -> str:
-    if name not in names:
-        raise _Missing(f"no {what} named '{name}'", did_you_mean(name, names, label=f"{what}s"))
-    return name
-
-
-def length_of(text: str) -> timedelta:
-    """The length of time that a test writes."""
-    length = parse_length(text)
-    if length is None:
-        raise _Missing(f"'{text}' is no length of time", "write 45m, 1h, 7d or 1d12h")
-    return length
+        raise Unusable(f"the recommendations of {strategy} are no lists of skus", hint)
 
 
 def _happening(event: Json, fixtures: Json, start: datetime, sign: int) -> Happening:
@@ -312,29 +311,3 @@ def _happening(event: Json, fixtures: Json, start: datetime, sign: int) -> Happe
         customer=event.get("customer"),
         anonymous=event.get("anonymous"),
     )
-
-
-def _name(name: str, row: Json) -> str:
-    told = ", ".join(f"{key}={value}" for key, value in row.items() if key != "expect")
-    return f"{name} [{told}]" if told else name
-
-
-def _filled(data: object, row: Json) -> object:
-    """The data with `{name}` replaced by the row's value: as it is where it stands alone."""
-    if not row:
-        return data
-    match data:
-        case dict():
-            return {key: _filled(value, row) for key, value in data.items()}
-        case list():
-            return [_filled(item, row) for item in data]
-        case str():
-            alone = _PLACE.fullmatch(data)
-            if alone and alone[1] in row:
-                return row[alone[1]]
-            return _PLACE.sub(lambda match: str(row.get(match[1], match[0])), data)
-        case _:
-            return data
-
-
-_PLACE = re.compile(r"\{([a-z][a-z0-9_]*)\}")

@@ -38,6 +38,12 @@ ATOM = """<feed xmlns="http://www.w3.org/2005/Atom" xmlns:g="http://base.google.
 <g:google_product_category>Home &gt; Lamps</g:google_product_category></entry></feed>
 """
 OFFER = {
+    "rules/policies/consent.yaml": """
+apiVersion: shopflow/v1
+kind: ConsentPolicy
+purposes:
+  offers: {class: marketing, channels: {email: {}}}
+""",
     "rules/workflows/offer.yaml": """
 apiVersion: shopflow/v1
 kind: Workflow
@@ -46,7 +52,7 @@ version: 1
 title: Offer
 owner: team
 status: live
-purpose: service
+purpose: offers
 trigger: {event: cart.updated, reentry: restart}
 steps:
   - {id: settle, wait: 1m}
@@ -58,7 +64,7 @@ steps:
 """,
     "rules/templates/offer/email.en.txt": """---
 subject: "Your cart"
-purposes: [service]
+purposes: [offers]
 variables: {items: list}
 ---
 {% for item in items %}{{ item.name }} at {{ item.price }}
@@ -69,15 +75,18 @@ apiVersion: shopflow/v1
 kind: WorkflowTest
 workflow: offer
 clock: {start: "2026-03-03T10:00:00", timezone: Europe/Paris}
+customers: {anna: {consent: {email: [offers]}}}
 fixtures:
   cart: {cart_id: k1, items: [{sku: L1, name: Lamp, price: 99.0, quantity: 1}]}
   word: {sku: L1}
 tests:
   - name: today's price
+    customer: anna
     mocks: {products: {L1: {price: 90.0}}}
     events: [{at: 0s, type: cart.updated, data: cart}]
     expect: {sends: [{step: offer}], render: {contains: ["Lamp at 90"]}}
   - name: a substitute
+    customer: anna
     mocks:
       products:
         L1: {in_stock: false, substitutes: [L2]}
@@ -85,17 +94,20 @@ tests:
     events: [{at: 0s, type: cart.updated, data: cart}]
     expect: {sends: [{step: offer}], render: {contains: ["New lamp at 95"]}}
   - name: sold out while it waits
+    customer: anna
     events:
       - {at: 0s, type: cart.updated, data: cart}
       - {at: 30s, type: product.sold_out, data: word}
     expect: {sends: [], drops: [{step: offer, reason: guard}]}
   - name: sold out and back again
+    customer: anna
     events:
       - {at: 0s, type: cart.updated, data: cart}
       - {at: 20s, type: product.sold_out, data: word}
       - {at: 40s, type: product.restocked, data: word}
     expect: {sends: [{step: offer}]}
   - name: sold out after it left
+    customer: anna
     events:
       - {at: 0s, type: cart.updated, data: cart}
       - {at: 2m, type: product.sold_out, data: word}
@@ -198,6 +210,10 @@ def now(**ago):
     return (datetime.now(UTC) - timedelta(**ago)).isoformat()
 
 
+def agreed(at):
+    return an_event("yes", "anna", "consent.granted", at, channel="email", purpose="offers")
+
+
 def cart(sku, **more):
     items = [{"sku": sku, "name": "As it was", "price": 99.0, "quantity": 1}]
     return an_event(1, "anna", "cart.updated", now(minutes=5), items=items, **more)
@@ -215,6 +231,7 @@ def nobodys(event_type, at, **data):
 def test_events_keep_the_catalogue_and_stop_what_is_sold_out(shop, tmp_path, sink):
     events = [
         who("anna", now(minutes=9)),
+        agreed(now(minutes=9)),
         nobodys("product.published", now(minutes=8), sku="L1", name="Lamp", price=90.0, stock=3),
         nobodys("product.sold_out", now(minutes=7), sku="L1"),
         cart("L1"),
@@ -236,7 +253,7 @@ def test_events_keep_the_catalogue_and_stop_what_is_sold_out(shop, tmp_path, sin
 
 
 def test_a_replay_sends_what_a_simulation_sends(shop, tmp_path):
-    events = [who("anna", "2026-03-01T10:00:00Z")]
+    events = [who("anna", "2026-03-01T10:00:00Z"), agreed("2026-03-01T10:00:00Z")]
     for hour, sold_out in enumerate(["", "before", "after"], 11):
         at = f"2026-03-01T{hour}:00:00Z"
         sku = f"L{hour}"

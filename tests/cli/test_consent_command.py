@@ -140,9 +140,9 @@ def test_a_list_without_a_column_of_addresses_is_refused(shop, tmp_path):
 
 def test_another_key_is_refused_while_anything_hangs_on_the_first(shop, monkeypatch):
     shop.run(*shop.known())
-    monkeypatch.setenv("SHOPFLOW_HASH_SECRET", "first")
+    monkeypatch.setenv("SHOPFLOW_HASH_SECRET", "the first of two keys")
     shop.call("suppressions", "add", "anna@example.com")
-    monkeypatch.setenv("SHOPFLOW_HASH_SECRET", "second")
+    monkeypatch.setenv("SHOPFLOW_HASH_SECRET", "the second of two keys")
     said = shop.call("suppressions", "list", code=2)
     assert "SHOPFLOW_HASH_SECRET: is not the key that suppressions" in said
     assert "is not the key" in shop.call("run", "-", code=2, given="")

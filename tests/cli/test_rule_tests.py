@@ -152,3 +152,53 @@ def test_a_pattern_that_is_none_is_told(shopflow_test):
     ran = shopflow_test(PASSING, options=["-k", "("])
     assert ran.exit_code == 2
     assert "is no regular expression" in ran.output
+
+
+def test_the_first_failure_stops_it_on_demand(shopflow_test):
+    ran = shopflow_test(FAILING, PASSING, options=["--fail-fast"])
+    assert ran.exit_code == 1
+    assert ran.output.endswith("\n1 failed, 0 passed\n")
+
+
+RACE = {
+    "name": "buying at the same instant",
+    "events": [FULL, {**ORDER, "at": "0s"}],
+    "expect": {"sends": [], "end": {"outcome": "converted"}},
+}
+
+
+def test_a_test_that_hangs_on_the_order_of_one_instant_is_found(shopflow_test):
+    assert shopflow_test(RACE).exit_code == 0
+    ran = shopflow_test(RACE, PASSING, options=["--shuffle-ties"])
+    assert ran.exit_code == 1
+    told = "events of one instant in another order: order.placed (event-2), cart.updated (event-1)"
+    assert told in ran.output
+    assert ran.output.endswith("\n1 failed, 1 passed\n")
+
+
+def test_github_shows_failures_at_their_lines(shopflow_test):
+    ran = shopflow_test(PASSING, FAILING, options=["--format", "github"])
+    command, _, problems = ran.output.splitlines()[0].rpartition("::")
+    assert command.startswith("::error file=rules/tests/shop/cart.test.yaml,line=")
+    assert command.endswith(",title=buying stops the reminder")
+    assert problems.startswith("send reminder email at 1h was not expected; end converted: ")
+
+
+def test_markdown_folds_each_failure(shopflow_test):
+    ran = shopflow_test(PASSING, FAILING, options=["--format", "markdown"])
+    assert ran.output.startswith("### shopflow test: 1 failed, 1 passed\n\n<details><summary>")
+    assert "<- not expected" in ran.output
+
+
+def test_a_report_goes_to_a_file(shopflow_test, tmp_path):
+    path = tmp_path / "report.xml"
+    options = ["--format", "junit", "--output-file", str(path)]
+    ran = shopflow_test(PASSING, FAILING, options=options)
+    assert (ran.exit_code, ran.output) == (1, "1 failed, 1 passed\n")
+    assert ET.parse(path).getroot().tag == "testsuites"
+
+
+def test_a_report_that_cannot_be_written_is_said(shopflow_test, tmp_path):
+    ran = shopflow_test(PASSING, options=["--output-file", str(tmp_path / "no/report.txt")])
+    assert ran.exit_code == 2
+    assert "No such file or directory" in ran.output

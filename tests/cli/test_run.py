@@ -165,12 +165,14 @@ def test_in_a_sink_nothing_leaves(shop, sink, tmp_path):
 
 def test_events_over_http_are_on_disk_when_they_are_answered(sink, tmp_path):
     a_project(tmp_path, sink.port)
-    environment = {**os.environ, "SHOPFLOW_API_KEY": "s3cret"}
+    environment = {**os.environ, "SHOPFLOW_API_KEY": "key-of-sixteen-signs"}
     process = start(tmp_path, "run", "--http", "127.0.0.1:0", env=environment)
     try:
         url = process.stderr.readline().rpartition(" ")[2].strip()
         event = an_event(1, "anna", at=now(minutes=1))
-        with httpx.Client(headers={"authorization": "Bearer s3cret"}, timeout=30) as client:
+        with httpx.Client(
+            headers={"authorization": "Bearer key-of-sixteen-signs"}, timeout=30
+        ) as client:
             assert httpx.post(url, json=event).status_code == 401
             answer = client.post(url, json=[who("anna", now(minutes=2)), event, {"id": "x"}])
             assert answer.status_code == 202

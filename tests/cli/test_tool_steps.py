@@ -91,7 +91,8 @@ def shop(tmp_path, server, monkeypatch, command):
     url = f"http://127.0.0.1:{server.server_port}"
     settings = (tmp_path / "shopflow.yaml").read_text()
     settings += (
-        f"  helpdesk: {{url: {url}/tickets}}\n  webhook: {{url: {url}/hook, secret: {SECRET}}}\n"
+        f"  helpdesk: {{url: {url}/tickets, allow_private: true}}\n"
+        f"  webhook: {{url: {url}/hook, secret: {SECRET}, allow_private: true}}\n"
     )
     (tmp_path / "shopflow.yaml").write_text(settings.replace('["*@*"]', '["*"]'))
     return command

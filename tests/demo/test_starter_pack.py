@@ -19,6 +19,7 @@ from shopflow.domain.step import Send, WaitFor
 from shopflow.domain.trigger import EventTrigger
 from shopflow.engine import Rulebook
 from shopflow.errors import TooFewProducts
+from shopflow.gitops.mocked_links import mocked_links
 from shopflow.gitops.rehearsal import Stage
 from shopflow.gitops.scenario import read_scenarios
 from shopflow.gitops.virtual import VirtualShop
@@ -149,17 +150,19 @@ def test_who_did_not_agree_is_left_in_peace_and_the_reason_is_written_down():
 
 
 def test_every_message_can_be_written():
-    standard = {
-        "shop": {},
-        "unsubscribe_url": "https://boutique.example/leave",
-    }
+    standard = {"shop": {}}
     shelves = FixedShelves(rankings(START), catalogue(START))
     written, kept_back = Counter(), Counter()
     for effect in effects():
         # A ticket or a call is no text.
         if isinstance(effect, Queue) and effect.message.template:
             message = effect.message
-            given = {**message.variables, **standard, "recommend": Recommender(shelves)}
+            given = {
+                **message.variables,
+                **standard,
+                **mocked_links(project().ruleset),
+                "recommend": Recommender(shelves),
+            }
             try:
                 parts = project().templates.render(
                     message.template, message.channel, message.locale, given

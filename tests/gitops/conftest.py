@@ -9,6 +9,7 @@ from shopflow.errors import RulesInvalid
 from shopflow.gitops.expecting import judge
 from shopflow.gitops.rehearsal import Stage
 from shopflow.gitops.scenario import read_scenarios
+from shopflow.gitops.versions import changed_by
 from shopflow.rulebook import load_project
 
 
@@ -30,7 +31,10 @@ def judged(project):
         loaded = project(workflow, tests, **files)
         assert [str(each) for each in loaded.errors] == []
         stage = Stage(loaded.ruleset, loaded.templates, {})
-        return [judge(stage.rehearse(s)) for s in read_scenarios(loaded.tests, loaded.ruleset)]
+        return [
+            judge(stage.rehearse(s))
+            for s in read_scenarios(loaded.tests, loaded.ruleset, changed_by(loaded))
+        ]
 
     return run
 
@@ -54,7 +58,7 @@ def refused(project):
         loaded = project(None, [test])
         assert [str(each) for each in loaded.errors] == []
         with pytest.raises(RulesInvalid) as caught:
-            read_scenarios(loaded.tests, loaded.ruleset)
+            read_scenarios(loaded.tests, loaded.ruleset, changed_by(loaded))
         return [problem.message for problem in caught.value.problems]
 
     return read

@@ -62,8 +62,8 @@ def test_an_event_at_the_due_time_comes_before_the_timer(problems):
         ),
         ({"render": {"contains": "Total 91"}}, "render: 'Total 91' is not in any message"),
         (
-            {"render": {"step": "other", "contains": ["Total 90"]}},
-            "render: 'Total 90' is not in the message of other",
+            {"render": {"step": "reminder", "contains": ["Total 91"]}},
+            "render: 'Total 91' is not in the message of reminder",
         ),
     ],
     ids=str,

@@ -21,7 +21,18 @@ EXPECT = {"sends": []}
             {"mocks": {"channels": {"email": {"fail": "rejected", "time": 1}}}},
             "no key of a channel's mock named 'time'",
         ),
-        ({"versions": {"from": 1}}, "a test runs on one version of its workflow"),
+        (
+            {"versions": [{"at": "1h", "change": {"purpose": "fun"}}]},
+            "a version of cart does not compile: no purpose named 'fun'",
+        ),
+        (
+            {"versions": [{"at": "1h", "change": {"id": "other"}}]},
+            "a version keeps the id of its workflow",
+        ),
+        (
+            {"cases": [{"name": "one", "totl": 3}], "events": [{**FULL, "id": "{total}"}]},
+            "the row's value 'totl' goes nowhere: no {totl} in the test",
+        ),
         ({"history": {"sends": [{"at": "1d"}]}}, "a past send needs 'channel'"),
         (
             {"history": {"sends": [{"at": "1d", "channel": "email", "purpose": "fun"}]}},

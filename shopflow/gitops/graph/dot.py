@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 
 from shopflow.errors import SettingsError
-from shopflow.gitops.graph.model import Edge, Graph, Line, Node, Shape
+from shopflow.gitops.graph.model import Change, Edge, Graph, Line, Node, Shape
 
 _SHAPES: Mapping[Shape, str] = {
     Shape.TRIGGER: 'shape=box style="rounded,filled" fillcolor="#dbeafe" color="#1d4ed8"',
@@ -28,6 +28,22 @@ _LINES: Mapping[Line, str] = {
     Line.SOLID: "solid",
     Line.DOTTED: "dashed",
     Line.THICK: "bold",
+}
+#: Of a node and of an edge; later words of Graphviz count before earlier ones.
+_CHANGES: Mapping[Change, tuple[str, str]] = {
+    Change.NONE: ("", ""),
+    Change.ADDED: (
+        ' style=filled fillcolor="#bbf7d0" color="#15803d" penwidth=3',
+        ' color="#15803d" penwidth=3',
+    ),
+    Change.REMOVED: (
+        ' style="filled,dashed" fillcolor="#fecaca" color="#b91c1c" penwidth=3',
+        ' color="#b91c1c" penwidth=2',
+    ),
+    Change.CHANGED: (
+        ' style=filled fillcolor="#fde68a" color="#b45309" penwidth=3',
+        ' color="#b45309" penwidth=3',
+    ),
 }
 _LOOP = 'color="#b91c1c"'
 #: The program has to answer within so many seconds.
@@ -76,14 +92,15 @@ def _lines(graph: Graph, *, across: bool) -> Iterator[str]:
 
 def _node(node: Node) -> str:
     label = "\\n".join(_escaped(line) for line in node.lines)
-    return f'{_quoted(node.id)} [label="{label}" {_SHAPES[node.shape]}]'
+    return f'{_quoted(node.id)} [label="{label}" {_SHAPES[node.shape]}{_CHANGES[node.change][0]}]'
 
 
 def _edge(edge: Edge) -> str:
     label = f" label={_quoted(edge.label)}" if edge.label else ""
     loop = f" {_LOOP}" if edge.loop else ""
-    style = _LINES[edge.line]
-    return f"{_quoted(edge.source)} -> {_quoted(edge.target)} [style={style}{label}{loop}]"
+    style = _LINES[edge.line] if edge.change is not Change.REMOVED else "dashed"
+    change = _CHANGES[edge.change][1]
+    return f"{_quoted(edge.source)} -> {_quoted(edge.target)} [style={style}{label}{loop}{change}]"
 
 
 def _quoted(text: str) -> str:

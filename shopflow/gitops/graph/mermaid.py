@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from shopflow.gitops.graph.model import Edge, Graph, Line, Node, Shape
+from shopflow.gitops.graph.model import Change, Edge, Graph, Line, Node, Shape
 
 #: Before and after the text of a node.
 _SHAPES: Mapping[Shape, tuple[str, str]] = {
@@ -30,6 +30,21 @@ _STYLES: Mapping[Shape, str] = {
     Shape.SEND: "fill:#dcfce7,stroke:#15803d,color:#111827",
     Shape.TEMPLATE: "fill:#dcfce7,stroke:#15803d,color:#111827",
     Shape.END: "fill:#f3f4f6,stroke:#4b5563,color:#111827",
+}
+#: What a change adds, removes or alters; what it leaves alone is as ever.
+_CHANGES: Mapping[Change, tuple[str, str]] = {
+    Change.ADDED: (
+        "fill:#bbf7d0,stroke:#15803d,stroke-width:3px,color:#111827",
+        "stroke:#15803d,stroke-width:3px",
+    ),
+    Change.REMOVED: (
+        "fill:#fecaca,stroke:#b91c1c,stroke-width:3px,stroke-dasharray:6 4,color:#111827",
+        "stroke:#b91c1c,stroke-width:2px,stroke-dasharray:6 4",
+    ),
+    Change.CHANGED: (
+        "fill:#fde68a,stroke:#b45309,stroke-width:3px,color:#111827",
+        "stroke:#b45309,stroke-width:3px",
+    ),
 }
 _LOOP = "stroke:#b91c1c,stroke-width:3px"
 #: What means something inside a quoted text; the others of their kind follow from these.
@@ -63,6 +78,13 @@ def _lines(graph: Graph, *, across: bool) -> Iterator[str]:
     yield from (f"  {_edge(edge, names)}" for edge in graph.edges)
     used = {node.shape for node in graph.nodes}
     yield from (f"  classDef {shape} {style}" for shape, style in _STYLES.items() if shape in used)
+    changes = {node.change for node in graph.nodes}
+    for change, (style, line) in _CHANGES.items():
+        if change in changes:
+            yield f"  classDef {change} {style}"
+        numbers = [str(number) for number, edge in enumerate(graph.edges) if edge.change is change]
+        if numbers:
+            yield f"  linkStyle {','.join(numbers)} {line}"
     loops = [str(number) for number, edge in enumerate(graph.edges) if edge.loop]
     if loops:
         yield f"  linkStyle {','.join(loops)} {_LOOP}"
@@ -72,6 +94,7 @@ def _node(node: Node, name: str) -> str:
     before, after = _SHAPES[node.shape]
     text = "<br>".join(map(_text, node.lines))
     styled = f":::{node.shape}" if node.shape in _STYLES else ""
+    styled = f":::{node.change}" if node.change else styled
     return f'{name}{before}"{text}"{after}{styled}'
 
 

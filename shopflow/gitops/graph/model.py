@@ -33,6 +33,15 @@ class Line(StrEnum):
     THICK = "thick"
 
 
+class Change(StrEnum):
+    """What a change of the rules makes of a part of the drawing."""
+
+    NONE = ""
+    ADDED = "added"
+    REMOVED = "removed"
+    CHANGED = "changed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
     """A thing of the drawing; `lines` is its text."""
@@ -40,6 +49,7 @@ class Node:
     id: str
     shape: Shape
     lines: tuple[str, ...]
+    change: Change = Change.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +62,7 @@ class Edge:
     line: Line = Line.SOLID
     #: It closes a circle.
     loop: bool = False
+    change: Change = Change.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +91,12 @@ class Graph:
     def edges(self) -> list[Edge]:
         """In the order in which they came."""
         return list(self._edges)
+
+    @property
+    def is_changed(self) -> bool:
+        """True when some part of it is marked by a change."""
+        marks = [*(node.change for node in self.nodes), *(edge.change for edge in self.edges)]
+        return any(mark is not Change.NONE for mark in marks)
 
     def add(self, node: Node) -> str:
         """The node is there; gives its id."""

@@ -1,0 +1,1 @@
+"""What a change of rules would change: of the rules themselves, and for whom."""

@@ -1,0 +1,1 @@
+"""The gallery of messages: each template with short and longest values, as people will see it."""

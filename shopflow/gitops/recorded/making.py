@@ -1,0 +1,296 @@
+"""A test file of a recorded timeline: the same events, for somebody made up, and what comes of it.
+
+What is expected is what the rules of today make of these events. Where the record differs, since
+rules, caps or other workflows were others then, the file says so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import yaml
+
+from shopflow.domain.customer import ConsentState, Customer
+from shopflow.domain.event import IDENTIFIED
+from shopflow.domain.journal import Kind
+from shopflow.domain.step import WaitFor
+from shopflow.domain.trigger import EventPattern, EventTrigger
+from shopflow.domain.workflow import Workflow
+from shopflow.errors import SettingsError
+from shopflow.gitops.graph.reading import expressions
+from shopflow.gitops.recorded.stand_ins import StandIns
+from shopflow.gitops.rehearsal import Stage
+from shopflow.gitops.rehearsed import Happened, Rehearsal, What
+from shopflow.gitops.scenario import read_scenarios
+from shopflow.lang.calendars import zone
+from shopflow.lang.lengths import written
+from shopflow.lang.reading import parse
+from shopflow.rulebook import LoadedProject
+from shopflow.store.records import StoredEvent, Timeline
+
+#: Events that tell who may be written to, and where; each matters to every workflow.
+_ALWAYS = ("consent.", "customer.", "preferences.", "newsletter.")
+#: Fields of a happening that a test gives.
+_FIELDS: Mapping[What, tuple[str, ...]] = {
+    What.SEND: ("step", "channel"),
+    What.DROP: ("step", "channel", "reason"),
+    What.HOLD: ("step", "channel", "reason"),
+    What.END: ("outcome", "by"),
+}
+_HEAD = "# Made of a recorded timeline; who it was cannot be told from it.\n"
+
+
+def workflows_of(timeline: Timeline) -> list[str]:
+    """The workflows that the customer entered, or that refused them, in the order of time."""
+    kinds = {Kind.ENTERED, Kind.REFUSED}
+    return list(
+        dict.fromkeys(
+            str(entry.workflow)
+            for entry in timeline.journal
+            if entry.workflow is not None and entry.kind in kinds
+        )
+    )
+
+
+def file_of(
+    loaded: LoadedProject, timeline: Timeline, customer: Customer | None, workflow_id: str
+) -> str:
+    """The text of the file, which passes.
+
+    Raises:
+        SettingsError: Nothing is recorded that concerns the workflow.
+    """
+    workflow = loaded.ruleset.workflows[workflow_id]
+    relevant = _Relevance(loaded, workflow)
+    events = [event for event in timeline.events if relevant.concerns(event)]
+    if not any(map(relevant.is_heard, events)):
+        raise SettingsError(f"nothing is recorded of this customer that concerns {workflow_id}")
+    maker = _Maker(loaded, workflow, events, customer, relevant)
+    return maker.text(timeline)
+
+
+class _Relevance:
+    """What can make a difference to one workflow."""
+
+    def __init__(self, loaded: LoadedProject, workflow: Workflow) -> None:
+        ruleset = loaded.ruleset
+        self.reads = _customer_reads(loaded, workflow)
+        self._events = loaded.events
+        traits = [ruleset.traits[name] for name in self.reads if name in ruleset.traits]
+        self._patterns = [*_patterns(workflow), *(trait.pattern for trait in traits)]
+        #: A segment, a date or a schedule starts it, and no event by itself.
+        self._starts_otherwise = not isinstance(workflow.trigger, EventTrigger)
+
+    def concerns(self, event: StoredEvent) -> bool:
+        """True when the event may start, end, move or change something."""
+        # A visitor's events before are in the timeline already, under the same customer.
+        if event.type == IDENTIFIED or event.type not in self._events:
+            return False
+        if event.type.startswith(_ALWAYS) or '"consents"' in event.payload:
+            return True
+        return self.is_heard(event)
+
+    def is_heard(self, event: StoredEvent) -> bool:
+        """True when the workflow itself, or a trait that it reads, waits for such events."""
+        heard = any(pattern.matches(event.type) for pattern in self._patterns)
+        return heard or self._starts_otherwise
+
+
+class _Maker:
+    """Makes one file."""
+
+    def __init__(
+        self,
+        loaded: LoadedProject,
+        workflow: Workflow,
+        events: list[StoredEvent],
+        customer: Customer | None,
+        relevant: _Relevance,
+    ) -> None:
+        self._loaded = loaded
+        self._workflow = workflow
+        self._customer = customer
+        self._relevant = relevant
+        self._stand_ins = StandIns(_literals(loaded, workflow))
+        self._start = events[0].occurred_at.replace(microsecond=0)
+        self._events = [self._event(event) for event in events]
+
+    def text(self, timeline: Timeline) -> str:
+        """The file, its expectations taken from a rehearsal of it."""
+        rehearsal = self._rehearsed({"entered": True})
+        expect = _expected(rehearsal, self._start)
+        head = _HEAD + "".join(
+            f"# {line}\n" for line in _differences(rehearsal, timeline, self._workflow.id)
+        )
+        return head + _yaml(self._document(expect))
+
+    def _rehearsed(self, expect: Mapping[str, Any]) -> Rehearsal:
+        loaded = self._loaded
+        path = f"rules/tests/{self._workflow.id}.test.yaml"
+        document = parse(path, _yaml(self._document(expect)))
+        (scenario,) = read_scenarios([document], loaded.ruleset)
+        return Stage(loaded.ruleset, loaded.templates, asdict(loaded.project.sender)).rehearse(
+            scenario
+        )
+
+    def _document(self, expect: Mapping[str, Any]) -> dict[str, Any]:
+        timezone = self._loaded.project.timezone
+        local = self._start.astimezone(zone(timezone))
+        return {
+            "apiVersion": "shopflow/v1",
+            "kind": "WorkflowTest",
+            "workflow": str(self._workflow.id),
+            "clock": {"start": local.strftime("%Y-%m-%dT%H:%M:%S"), "timezone": timezone},
+            "tests": [
+                {
+                    "name": f"as recorded on {local:%Y-%m-%d}",
+                    "customer": self._person(),
+                    "events": self._events,
+                    "expect": expect,
+                }
+            ],
+        }
+
+    def _event(self, event: StoredEvent) -> dict[str, Any]:
+        data = json.loads(event.payload).get("data", {})
+        told = self._stand_ins.payload(data, self._loaded.events.schemas[event.type])
+        return {"at": written(event.occurred_at - self._start), "type": event.type, "data": told}
+
+    def _person(self) -> dict[str, Any]:
+        """What is known of the customer beside what the events say."""
+        customer = self._customer
+        consent: dict[str, list[str]] = {}
+        person: dict[str, Any] = {"consent": consent}
+        if customer is None:
+            return person
+        told = {(c["channel"], c["purpose"]) for c in _consents(self._events)}
+        for (channel, purpose), one in sorted(customer.consents.items()):
+            if one.state is ConsentState.GRANTED and (channel, purpose) not in told:
+                consent.setdefault(channel, []).append(purpose)
+        if suppressed := sorted({channel for channel, _ in customer.suppressions if channel}):
+            person["suppressed"] = suppressed
+        for name in ("timezone", "locale"):
+            if name in customer.attributes:
+                person[name] = customer.attributes[name]
+        if attributes := self._attributes(customer):
+            person["attributes"] = attributes
+        return person
+
+    def _attributes(self, customer: Customer) -> dict[str, Any]:
+        """Those that conditions read, and addresses that there are none of."""
+        found: dict[str, Any] = {}
+        for facts in self._loaded.ruleset.channels.values():
+            name = facts.address_attribute
+            if name is not None and name not in customer.attributes:
+                # A test makes up an address unless it is told that there is none.
+                found[name] = None
+        for name in sorted(self._relevant.reads - {"timezone", "locale"}):
+            if name in self._loaded.ruleset.attributes and name in customer.attributes:
+                value = customer.attributes[name]
+                if isinstance(value, str):
+                    value = self._stand_ins.text(name, value, personal=False)
+                found[name] = value
+        return found
+
+
+def _expected(rehearsal: Rehearsal, start: datetime) -> dict[str, Any]:
+    """What came of it, as a test expects it."""
+    expect: dict[str, Any] = {
+        "sends": [_line(each, start) for each in rehearsal.happened if each.what is What.SEND]
+    }
+    for key, what in (("drops", What.DROP), ("holds", What.HOLD)):
+        if lines := [_line(each, start) for each in rehearsal.happened if each.what is what]:
+            expect[key] = lines
+    if ends := [each for each in rehearsal.happened if each.what is What.END]:
+        expect["end"] = _line(ends[-1], start)
+    expect["entered"] = rehearsal.entered
+    if rehearsal.refused:
+        expect["refused"] = rehearsal.refused
+    if rehearsal.active:
+        expect["active"] = True
+    return expect
+
+
+def _line(happened: Happened, start: datetime) -> dict[str, Any]:
+    fields = {name: happened.fields.get(name) for name in _FIELDS[happened.what]}
+    at = written(happened.at - start)
+    # Between two seconds there is no length that a test could write.
+    times = {"at": at} if happened.at.microsecond == 0 else {}
+    return {**times, **{name: str(value) for name, value in fields.items() if value}}
+
+
+def _differences(rehearsal: Rehearsal, timeline: Timeline, workflow: str) -> Iterator[str]:
+    """Sends of the record that did not come, and the other way round."""
+    recorded = [
+        (str(one.message.step), one.message.channel)
+        for one in timeline.messages
+        if one.message.workflow == workflow
+    ]
+    now = [
+        (str(each.fields["step"]), str(each.fields["channel"]))
+        for each in rehearsal.happened
+        if each.what is What.SEND
+    ]
+    for what, these, those in (
+        ("was sent then, and is not now", recorded, list(now)),
+        ("is sent now, and was not then", now, list(recorded)),
+    ):
+        for send in these:
+            if send in those:
+                those.remove(send)
+            else:
+                yield f"{send[0]} by {send[1]} {what}"
+
+
+def _patterns(workflow: Workflow) -> Iterator[EventPattern]:
+    if isinstance(workflow.trigger, EventTrigger):
+        yield workflow.trigger.pattern
+    yield from (rule.pattern for rule in workflow.exits if rule.pattern is not None)
+    for step in workflow.steps.values():
+        if isinstance(step, WaitFor):
+            yield step.pattern
+
+
+def _customer_reads(loaded: LoadedProject, workflow: Workflow) -> frozenset[str]:
+    """The traits and attributes that the workflow hangs on, through segments as well."""
+    segments = loaded.ruleset.segments
+    pending = [path for each in expressions(workflow) for path in each.reads]
+    if name := getattr(workflow.trigger, "segment", ""):
+        pending.append(("segments", name))
+    found, seen = set[str](), set[str]()
+    while pending:
+        root, *rest = pending.pop()
+        if root == "customer" and rest:
+            found.add(rest[0])
+        elif root == "segments" and rest and rest[0] in segments and rest[0] not in seen:
+            seen.add(rest[0])
+            pending.extend(segments[rest[0]].when.reads)
+    return frozenset(found)
+
+
+def _literals(loaded: LoadedProject, workflow: Workflow) -> frozenset[str]:
+    """Texts in quotes in the conditions that decide: what they compare with has to stay."""
+    ruleset = loaded.ruleset
+    sources = [each.source for each in expressions(workflow)]
+    sources += [segment.when.source for segment in ruleset.segments.values()]
+    sources += [trait.when.source for trait in ruleset.traits.values() if trait.when is not None]
+    texts = (text for source in sources for text in source.replace("'", '"').split('"')[1::2])
+    values = (value for value in workflow.values.values() if isinstance(value, str))
+    return frozenset((*texts, *values))
+
+
+def _consents(events: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, str]]:
+    """The consents that events speak of, by channel and purpose."""
+    for event in events:
+        data = event["data"]
+        for one in (data, *data.get("consents", ())):
+            if isinstance(one, dict) and "channel" in one and "purpose" in one:
+                yield one
+
+
+def _yaml(document: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True, width=100)

@@ -1,0 +1,165 @@
+"""Going back to rules that were live before, and keeping the bad ones from coming back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from shopflow.domain.customer import Customer
+from shopflow.errors import Conflict, DeployRefused, SettingsError
+from shopflow.gitops.bundle import Manifest
+from shopflow.store.deployments import SHA256, Deployment, Hold, Move, short
+from shopflow.store.protocol import Store
+
+#: Customers that are read at a time.
+PAGE = 1_000
+#: The fewest signs by which a digest or a commit may be named.
+FEWEST = 6
+
+#: A workflow's id and the digest of one of its versions.
+Version = tuple[str, str]
+
+
+class InFlight(StrEnum):
+    """What becomes of enrolments that began on rules which are taken back."""
+
+    KEEP = "keep"
+    END = "end"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WayBack:
+    """A rollback, worked out and not yet done."""
+
+    bad: Deployment
+    to: Deployment
+    #: Versions that only the bad rules have: by id and digest, the enrolments on their way.
+    started: Mapping[Version, int]
+
+    @property
+    def left(self) -> str:
+        """The digest of the bundle that is left and held back."""
+        return self.bad.newest_rules
+
+    @property
+    def count(self) -> int:
+        """The enrolments that began on them."""
+        return sum(self.started.values())
+
+
+def way_back(store: Store, wanted: str | None) -> WayBack:
+    """The way to rules that were live before: those named, or the last ones that are not held.
+
+    They are named by the number of a deployment, or the beginning of a digest or a commit.
+
+    Raises:
+        SettingsError: There is nothing to go back to, or nothing of that name.
+    """
+    history = store.deployments.history()
+    if not history:
+        raise SettingsError("nothing was ever deployed to this database; there is no way back")
+    bad, *before = history
+    if wanted is None and bad.ramp:
+        # What is live for the others is where all go back to.
+        origin = next(one for one in before if one.newest_rules == bad.digest)
+        to = replace(origin, digest=bad.digest, ramp="", share=0.0)
+    elif wanted is not None:
+        to = _named(before, wanted)
+        if to.digest == bad.newest_rules:
+            raise SettingsError(f"{short(bad.digest)} is live already")
+    else:
+        held = {hold.digest for hold in store.deployments.holds()} | {bad.newest_rules}
+        found = next((one for one in before if one.digest not in held), None)
+        if found is None:
+            raise SettingsError(
+                "there are no earlier rules that are not held back; name some: "
+                "`shopflow versions` lists what was deployed"
+            )
+        to = found
+    only_bad = _versions(store, bad) - _versions(store, to)
+    standing = in_flight(store)
+    return WayBack(
+        bad=bad,
+        to=to,
+        started={version: standing[version] for version in sorted(only_bad) if standing[version]},
+    )
+
+
+def roll_back(
+    store: Store, way: WayBack, *, in_flight: InFlight, reason: str, at: datetime, by: str
+) -> Deployment:
+    """The earlier rules are live again, and the bad ones are held back.
+
+    Raises:
+        DeployRefused: Something else was deployed meanwhile.
+    """
+    deployment = replace(
+        way.to,
+        number=way.bad.number + 1,
+        move=Move.ROLLBACK,
+        at=at,
+        by=by,
+        reason=reason,
+        ramp="",
+        share=0.0,
+    )
+    only_bad = _versions(store, way.bad) - _versions(store, way.to)
+    ended = sorted(digest for _, digest in only_bad) if in_flight is InFlight.END else []
+    hold = Hold(
+        digest=way.left,
+        revision=way.bad.revision,
+        reason=reason,
+        at=at,
+        by=by,
+        ended=tuple(ended),
+    )
+    kept = next((one for one in store.views.rulesets() if one.digest == way.to.ruleset), None)
+    row = replace(kept, deployed_at=at) if kept is not None else None
+    try:
+        # A hold on what becomes live again would be a contradiction.
+        store.deployments.swap(deployment, ruleset=row, hold=hold, lift=True)
+    except Conflict as e:
+        raise DeployRefused(
+            "overtaken: something else was deployed meanwhile, and nothing has changed; look at "
+            "`shopflow versions` first"
+        ) from e
+    return deployment
+
+
+def in_flight(store: Store) -> Counter[Version]:
+    """How many enrolments are on their way, by workflow and version; reads every customer."""
+    found: Counter[Version] = Counter()
+    for customer in _customers(store):
+        found.update((one.workflow, one.digest) for one in customer.enrolments)
+    return found
+
+
+def _customers(store: Store) -> Iterator[Customer]:
+    for partition in range(store.partitions):
+        after = ""
+        while page := store.views.customers_after(partition, after, limit=PAGE):
+            yield from page
+            after = page[-1].id
+
+
+def _versions(store: Store, deployment: Deployment) -> set[Version]:
+    kept = store.deployments.manifests().get(deployment.newest_rules)
+    workflows = Manifest.from_json(kept).workflows if kept is not None else {}
+    return {(name, one.digest) for name, one in workflows.items()}
+
+
+def _named(before: list[Deployment], wanted: str) -> Deployment:
+    plain = wanted.removeprefix(SHA256)
+    for one in before:
+        names = (one.digest.removeprefix(SHA256), one.revision)
+        if plain == str(one.number) or (
+            len(plain) >= FEWEST and any(name.startswith(plain) for name in names)
+        ):
+            return one
+    raise SettingsError(
+        f"nothing named {wanted} was deployed here before; name it by the number of a deployment, "
+        f"or by at least {FEWEST} signs of its digest or commit: `shopflow versions` lists them"
+    )
