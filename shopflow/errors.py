@@ -69,6 +69,14 @@ class SettingsError(ShopflowError):
     """Raised when the environment or shopflow.yaml is wrong; says which setting."""
 
 
+class BundleRefused(ShopflowError):  # noqa: N818 - the name is the claim
+    """Raised when a file is no bundle, was changed, or is of a newer program; nothing was used."""
+
+
+class DeployRefused(ShopflowError):  # noqa: N818 - the name is the claim
+    """Raised when rules are not put to work; says each reason, and what would let them pass."""
+
+
 class PluginError(ShopflowError):
     """Raised when a channel plugin cannot be loaded; names the package at fault."""
 

@@ -6,30 +6,38 @@ What the rules mean is `lang`'s; this module brings in the installed channels an
 from __future__ import annotations
 
 import gc
+import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from shopflow.channel import Channel
 from shopflow.domain.ruleset import Ruleset
-from shopflow.domain.workflow import Workflow
 from shopflow.errors import RulesInvalid, SettingsError
 from shopflow.lang.build import Build, build, context_of, sources
 from shopflow.lang.bundle_cache import BundleCache, Sources, key_of
 from shopflow.lang.compiler.context import Context, InstalledChannel
-from shopflow.lang.compiler.workflow import compile_document
-from shopflow.lang.document import Document, of_data
+from shopflow.lang.document import Document
 from shopflow.lang.lint import Subject, run_checks
+from shopflow.lang.lint.suppressions import MARK, suppress
 from shopflow.lang.project import Project, process_environment
-from shopflow.lang.repository import RULES, TEMPLATES, WORKFLOWS, Repository, read_repository
+from shopflow.lang.repository import (
+    RULES,
+    SINGLE,
+    TEMPLATES,
+    WORKFLOWS,
+    Repository,
+    read_repository,
+)
 from shopflow.lang.schemas import EventCatalogue
-from shopflow.lang.settings import Settings, read_settings, unknown_channel
+from shopflow.lang.settings import Settings, has_errors, read_settings, unknown_channel
 from shopflow.lang.templates import TemplateSet, load_templates
-from shopflow.lang.validation import validate
 from shopflow.plugins import complaints_about, find_channels
 from shopflow.problem import Problem, Severity, in_order
 
@@ -38,6 +46,26 @@ MANY = 1000
 
 #: Channels by name, as `shopflow.plugins.find_channels` gives them.
 Channels = Mapping[str, type[Channel]]
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedRules:
+    """Rules that were deployed: laid out in a folder, with the settings that come with them."""
+
+    #: What holds their `rules/`.
+    folder: Path
+    #: `timezone`, `locale` and `currency`.
+    settings: Mapping[str, str]
+
+    def over(self, project: Project) -> Project:
+        """The project with the settings that come with the rules."""
+        changes: Any = self.settings
+        return replace(project, **changes)
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """As another process is told of them."""
+        return str(self.folder), json.dumps(dict(self.settings))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +84,8 @@ class LoadedProject:
     tests: tuple[Document, ...] = ()
     #: The file of each workflow, by id.
     workflows: Mapping[str, Document] = field(default_factory=dict)
+    #: The files that workflows share, by path: traits, segments, policies, coupons.
+    shared: Mapping[str, Document] = field(default_factory=dict)
     #: What is seldom asked for, and made when it is.
     make_context: Callable[[], Context] = field(repr=False)
     make_sources: Callable[[], Sources] = field(repr=False)
@@ -89,14 +119,20 @@ def load_project(
     channels: Channels | None = None,
     strict: bool = True,
     kept: bool = False,
+    rules: DeployedRules | None = None,
+    today: date | None = None,
 ) -> LoadedProject:
     """The project under a folder, compiled and checked.
+
+    `rules` stand in for those of the folder, whose settings of the environment stay.
 
     `env` stands in for the process's environment, `channels` for the installed ones. Without
     `strict`, variables and secret files that are missing are no problem: nothing will be run.
 
     With `kept`, to run them, rules that were found sound before come from the cache: without
     their warnings, their files and their tests.
+
+    Suppressions that have ended by `today` do not count; without a day, none has.
 
     Raises:
         PluginError: An installed channel cannot be loaded.
@@ -111,14 +147,21 @@ def load_project(
             lambda name, of_channel: _complaints(name, of_channel, installed),
             strict=strict,
         )
+        place = root
+        if rules is not None:
+            place = rules.folder
+            settings.project = rules.over(settings.project)
         if kept and settings.known:
             # A process of its own would not know what was handed to this one.
-            apart = env is None and channels is None
-            return _kept(root, settings, installed, BundleCache.of(given), apart=apart)
-        return _load(root, settings, installed)
+            elsewhere = [str(root), *rules.words] if rules is not None else [str(root)]
+            apart = elsewhere if env is None and channels is None else None
+            return _kept(place, settings, installed, BundleCache.of(given), apart)
+        return _load(place, settings, installed, today)
 
 
-def _load(root: Path, settings: Settings, installed: Channels) -> LoadedProject:
+def _load(
+    root: Path, settings: Settings, installed: Channels, today: date | None = None
+) -> LoadedProject:
     project = settings.project
     repository = read_repository(root)
     templates, template_problems = load_templates(
@@ -135,13 +178,21 @@ def _load(root: Path, settings: Settings, installed: Channels) -> LoadedProject:
         *built.problems,
         *run_checks(Subject(built, templates, sms_stop=project.sender.sms_stop)),
     ]
+    problems = suppress(problems, repository.texts_with(MARK), today)
     return _loaded(project, built, templates, in_order(problems), repository)
 
 
 def _kept(
-    root: Path, settings: Settings, installed: Channels, bundles: BundleCache, *, apart: bool
+    root: Path,
+    settings: Settings,
+    installed: Channels,
+    bundles: BundleCache,
+    apart: Sequence[str] | None,
 ) -> LoadedProject:
-    """As the cache has it; what it has not is compiled, and put there if it is sound."""
+    """As the cache has it; what it has not is compiled, and put there if it is sound.
+
+    `apart` are the words by which another process compiles the same.
+    """
     project, channels = settings.project, _installed(installed, settings)
     made_of = (project.timezone, project.locale, project.currency, sorted(channels.items()))
     key = key_of(root, (RULES,), made_of)
@@ -149,7 +200,9 @@ def _kept(
     if ruleset is None:
         # Whoever compiles for another process leaves the lock to that one.
         with bundles.alone() if apart else nullcontext():
-            ruleset = bundles.read(key) or (_made_elsewhere(root, bundles, key) if apart else None)
+            ruleset = bundles.read(key)
+            if ruleset is None and apart:
+                ruleset = _made_elsewhere(root, bundles, key, apart)
             if ruleset is None:
                 loaded = _load(root, settings, installed)
                 if loaded.errors:
@@ -181,15 +234,15 @@ def _kept(
     )
 
 
-def load_settings(root: Path) -> Project:
+def load_settings(root: Path, *, strict: bool = False) -> Project:
     """The project's settings; its rules and channels may be broken, the database is not theirs.
 
     Raises:
-        RulesInvalid: There is no shopflow.yaml that can be read.
+        RulesInvalid: There is no shopflow.yaml that can be read; if strict, anything is wrong.
         SettingsError: It does not say which database.
     """
-    settings = read_settings(root.resolve(), process_environment(), lambda *_: [], strict=False)
-    if not settings.known:
+    settings = read_settings(root.resolve(), process_environment(), lambda *_: [], strict=strict)
+    if not settings.known or (strict and has_errors(settings.problems)):
         raise RulesInvalid(settings.problems)
     if "${" in settings.project.database:
         raise SettingsError(
@@ -199,12 +252,15 @@ def load_settings(root: Path) -> Project:
     return settings.project
 
 
-def fill_cache(root: Path) -> None:
-    """The project's rules are in the cache, if they are sound."""
-    load_project(root, env=process_environment(), kept=True)
+def fill_cache(root: str, folder: str = "", settings: str = "{}") -> None:
+    """The project's rules are in the cache, if they are sound; see `DeployedRules.words`."""
+    rules = DeployedRules(Path(folder), json.loads(settings)) if folder else None
+    load_project(Path(root), env=process_environment(), kept=True, rules=rules)
 
 
-def _made_elsewhere(root: Path, bundles: BundleCache, key: str) -> Ruleset | None:
+def _made_elsewhere(
+    root: Path, bundles: BundleCache, key: str, words: Sequence[str]
+) -> Ruleset | None:
     """As another process compiles it, so that this one does not grow by what that takes.
 
     Few rules take little, and None is the answer; and where it cannot be done there.
@@ -212,37 +268,10 @@ def _made_elsewhere(root: Path, bundles: BundleCache, key: str) -> Ruleset | Non
     count = sum(1 for _ in (root / WORKFLOWS).rglob("*.yaml"))
     if count < MANY or not bundles.keeps:
         return None
-    code = "import sys, pathlib, shopflow.rulebook as r; r.fill_cache(pathlib.Path(sys.argv[1]))"
-    command = [sys.executable, "-c", code, str(root)]
+    code = "import sys, shopflow.rulebook as r; r.fill_cache(*sys.argv[1:])"
+    command = [sys.executable, "-c", code, *words]
     subprocess.run(command, check=False, capture_output=True)  # noqa: S603 - our own words
     return bundles.read(key)
-
-
-def lint(root: Path, *, env: Mapping[str, str] | None = None) -> list[Problem]:
-    """Every problem of every file of a project, in order; variables may be missing."""
-    return list(load_project(root, env=env, strict=False).problems)
-
-
-def compile_workflow(data: Mapping[str, object], context: Context) -> Workflow:
-    """The workflow of a document kept as plain JSON, such as one from an older revision.
-
-    What it refers to may have changed since, so only what keeps it from being run is an error.
-
-    Raises:
-        RulesInvalid: The document is no workflow, or one of its expressions does not compile.
-    """
-    document = of_data(f"workflow {data.get('id', '')} of an older revision", data)
-    problems = validate(document, "Workflow")
-    if problems or document.root is None:
-        raise RulesInvalid(problems)
-    compiled = compile_document(document, document.root, context)
-    if compiled.workflow is None or any(each.code in _FATAL for each in compiled.problems):
-        raise RulesInvalid(compiled.problems)
-    return compiled.workflow
-
-
-#: Problems with which a workflow of an older revision cannot be run.
-_FATAL = frozenset({"SF007", "SF009", "SF101", "SF116"})
 
 
 @contextmanager
@@ -276,6 +305,11 @@ def _loaded(
         tests=tuple(file.document for file in repository.of_kind("WorkflowTest") if file.sound),
         workflows={
             each.workflow.id: each.document for each in built.workflows if each.workflow is not None
+        },
+        shared={
+            path: file.document
+            for path, file in repository.files.items()
+            if path in SINGLE or file.kind == "Coupon"
         },
         make_context=lambda: built.context,
         make_sources=cache(lambda: sources(built.workflows)),

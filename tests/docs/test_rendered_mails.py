@@ -13,23 +13,16 @@ from pathlib import Path
 
 import pytest
 
+from shopflow.gitops.preview.stretching import stretched
 from shopflow.gitops.rehearsal import Stage
 from shopflow.gitops.scenario import read_scenarios
+from shopflow.lang.templates import load_templates
 from shopflow.rulebook import load_project
 
 ROOT = Path(__file__).parents[2]
 LOCALES = ("fr", "en")
 #: Gmail cuts off what is longer than 102 kB, and the footer comes on top.
 LONGEST_PAGE = 100_000
-#: The longest values that a shop may well have.
-LONG = {
-    "first_name": "Marie-Charlotte Élisabeth",
-    "name": "Fauteuil à bascule en chêne massif et lin lavé, coussins déhoussables compris",
-    "code": "ANNIVERSAIRE15-K7Q2ZX9B",
-    "order_id": "2026-03-0001-234567-FR",
-    "carrier": "Transports Dupont-Lefèvre Express",
-}
-PICTURE = "https://boutique.example/images/produit.jpg"
 #: Gmail and Outlook understand no other links.
 LINK = re.compile(r'(?:href|src)="([^"]*)"')
 PROJECT = load_project(ROOT, env={}).require()
@@ -42,22 +35,6 @@ class Mail:
     locale: str
     parts: dict
     stretched: bool
-
-
-def stretched(value, key=""):
-    """The value with the longest texts in it, and thirty of each product."""
-    match value:
-        case dict():
-            longer = {name: stretched(inner, name) for name, inner in value.items()}
-            if "sku" in longer:
-                longer |= {"image_url": PICTURE, "quantity": 12, "price": 12490.9}
-            return longer
-        case list() if value and isinstance(value[0], dict):
-            return [stretched(inner, key) for inner in value] * 30
-        case str() if value and key in LONG:
-            return LONG[key]
-        case _:
-            return value
 
 
 class Written:
@@ -108,7 +85,22 @@ def test_a_test_of_a_workflow_sends_it_and_it_is_written_in_both_languages(name)
 @templates
 def test_it_is_not_clipped_however_long_the_order(name):
     for mail in mails()[name]:
-        assert len(mail.parts["html"].encode()) < LONGEST_PAGE
+        assert not is_clipped(mail.parts)
+
+
+def is_clipped(parts):
+    """Whether Gmail would cut the page off."""
+    return len(parts["html"].encode()) >= LONGEST_PAGE
+
+
+def test_a_page_that_gmail_would_clip_is_noticed(pack):
+    lines = "{% for one in lines %}<mj-text>{{ one }} déjà</mj-text>{% endfor %}"
+    templates = pack("long/list", "en", lines)
+    pages = {
+        count: templates.render("long/list", "email", "en", {"lines": ["a line"] * count})
+        for count in (10, 1_000)
+    }
+    assert {count: is_clipped(parts) for count, parts in pages.items()} == {10: False, 1_000: True}
 
 
 @templates
@@ -167,8 +159,51 @@ def test_the_text_part_says_what_the_page_says(name):
 def test_nobody_is_called_tu(name):
     for mail in mails()[name]:
         if mail.locale == "fr":
-            text = f"{mail.parts['subject']} {mail.parts['preheader']} {prose(mail.parts['html'])}"
-            assert not re.findall(r"\b(?:tu|te|toi|ton|ta|tes)\b", text, re.IGNORECASE)
+            assert familiar(mail.parts) == []
+
+
+def familiar(parts):
+    """The words of a French mail by which only friends speak to each other."""
+    text = f"{parts['subject']} {parts['preheader']} {prose(parts['html'])} {parts['text']}"
+    return re.findall(
+        r"\b(?:tu|te|toi|ton|ta|tes|tien(?:ne)?s?|t['\u2019]\w+)\b", text, re.IGNORECASE
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("Ton panier t\u2019attend.", ["Ton", "t\u2019attend"]),
+        ("Tu l&#39;as oublié&nbsp;?", ["Tu"]),
+        ("<b>TES</b> achats, et les tiens", ["TES", "tiens"]),
+        (
+            "Votre panier vous attend&nbsp;: y a-t-il un souci de <i>taille</i>, de teinte&nbsp;?",
+            [],
+        ),
+    ],
+)
+def test_a_mail_that_calls_somebody_tu_is_noticed(pack, said, found):
+    templates = pack("cart/friend", "fr", f"<mj-text>{said}</mj-text>")
+    parts = templates.render("cart/friend", "email", "fr", {"lines": []})
+    # On the page, and again in the text that is made of it.
+    assert familiar(parts) == found * 2
+
+
+@pytest.fixture
+def pack(tmp_path):
+    """Makes a pack of one mail with this body."""
+
+    def make(name, locale, body):
+        path = tmp_path / name / f"email.{locale}.mjml"
+        path.parent.mkdir(parents=True)
+        front = 'subject: "Un mot"\npreheader: "Un mot"\npurposes: [service]\nvariables: [lines]\n'
+        mjml = "<mjml><mj-body><mj-section><mj-column>{}</mj-column></mj-section></mj-body></mjml>"
+        path.write_text(f"---\n{front}---\n{mjml.format(body)}", encoding="utf-8")
+        templates, problems = load_templates(tmp_path, locale=locale)
+        assert problems == []
+        return templates
+
+    return make
 
 
 @pytest.mark.parametrize(

@@ -7,21 +7,10 @@ import re
 from pathlib import Path
 
 import pytest
+from support.schema_keys import keys_of
 
 REPO = Path(__file__).resolve().parents[2]
 SCHEMAS = sorted((REPO / "schemas/v1").glob("*.schema.json"))
-
-
-def keys(node):
-    """The names of all properties below a node of a schema."""
-    if isinstance(node, dict):
-        for name, below in node.items():
-            if name == "properties":
-                yield from below
-            yield from keys(below)
-    elif isinstance(node, list):
-        for below in node:
-            yield from keys(below)
 
 
 @pytest.mark.parametrize("schema", SCHEMAS, ids=lambda path: path.name)
@@ -29,7 +18,7 @@ def test_every_key_is_in_the_reference(schema):
     text = (REPO / "docs/rules.md").read_text(encoding="utf-8")
     silent = {
         key
-        for key in keys(json.loads(schema.read_text(encoding="utf-8")))
+        for key in keys_of(json.loads(schema.read_text(encoding="utf-8")))
         if not re.search(rf"`{key}[`:]|^ *(- )?\W*{key}:|[{{,] ?{key}:", text, re.MULTILINE)
     }
     assert not silent, "say in docs/rules.md what they are"

@@ -13,10 +13,10 @@ from typing import get_args
 
 import pytest
 import yaml
+from support.schema_keys import keys_of
 
-import shopflow
 from shopflow.domain.step import Step
-from shopflow.lang.lint.catalogue import CATALOGUE
+from shopflow.lang.reading import parse
 
 REPO = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^ *```yaml ?(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
@@ -31,26 +31,32 @@ PLACES = {
     "QuietHours": "rules/policies/quiet-hours.yaml",
     "Retention": "rules/policies/retention.yaml",
     "Coupon": "rules/coupons/{id}.yaml",
+    "Question": "rules/questions/{id}.yaml",
 }
-FAMILIES = {
-    "SF0": "Files and settings",
-    "SF1": "Conditions",
-    "SF2": "Flow",
-    "SF3": "Messages, templates, coupons",
-    "SF4": "Consent, caps, hours",
-    "SF5": "Across workflows",
-    "SF6": "Change safety",
-    "SF7": "Tests",
-    "SF8": "Cost",
-    "SF9": "Suppressions and style",
+#: Fragments of a workflow, by the key that they stand under.
+OF_WORKFLOWS = frozenset({"trigger", "exits", "steps", "goal", "in_flight"})
+#: Fragments of other files: keys that stand in place of those of the whole file that is shown.
+OF_FILES = {
+    "project": "Project",
+    "environment": "Environment",
+    "traits": "Traits",
+    "segments": "Segments",
+    "consent": "ConsentPolicy",
+    "caps": "FrequencyCaps",
+    "quiet_hours": "QuietHours",
+    "retention": "Retention",
+    "coupon": "Coupon",
 }
+#: Keys that hold things by name.
+NAMED = frozenset({"attributes", "traits", "segments", "purposes", "channels"})
 #: An event with every field that the fragments read.
 SHOWN = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "type": "object",
-    "required": ["order_id", "cart_url", "starts_at", "total", "items"],
+    "required": ["order_id", "friend_id", "cart_url", "starts_at", "total", "items"],
     "properties": {
         "order_id": {"type": "string"},
+        "friend_id": {"type": "string"},
         "cart_url": {"type": "string"},
         "starts_at": {"type": "string", "format": "date-time"},
         "total": {"type": "number"},
@@ -146,9 +152,9 @@ def templates_for(files):
     }
 
 
-def run(command, project):
+def run(command, project, *options):
     ran = subprocess.run(
-        [Path(sys.executable).parent / "shopflow", command, "--project", project],
+        [Path(sys.executable).parent / "shopflow", command, "--project", project, *options],
         capture_output=True,
         text=True,
         check=False,
@@ -169,10 +175,23 @@ def test_project_shown_on_a_page_lints_and_passes_its_tests(page, folder):
         assert "warning" not in output, output
 
 
+def test_fragments_of_tests_pass_in_the_test_file_that_is_shown(folder):
+    files = whole_files("docs/rules.md")
+    path = next(name for name in files if name.startswith("rules/tests/"))
+    shown = "".join(text for word, text in blocks("docs/rules.md") if word == "tests")
+    files[path] += textwrap.indent(shown, "  ")
+    project = folder({**files, **templates_for(files)})
+    code, output = run("lint", project)
+    assert code == 0, output
+    snapshot = "rules/tests/shown/snapshots/abandoned-cart.reminder.txt"
+    assert run("test", project, "--update") == (0, f"7 passed\nwrote {snapshot}\n")
+    assert run("test", project) == (0, "7 passed\n")
+
+
 @pytest.mark.parametrize(
     "fragments",
     [
-        [block for block in blocks("docs/rules.md") if block[0]],
+        [block for block in blocks("docs/rules.md") if block[0] in OF_WORKFLOWS],
         [("steps", text) for text in docstring_examples().values()],
     ],
     ids=["the page", "the docstrings of the steps"],
@@ -192,36 +211,57 @@ def test_fragments_lint_inside_a_workflow(fragments, folder):
     assert code == 0, output
 
 
+@pytest.mark.parametrize("word", OF_FILES)
+def test_fragments_of_other_files_lint_in_place_of_what_is_shown(word, folder):
+    files = whole_files("docs/rules.md")
+    (text,) = [text for each, text in blocks("docs/rules.md") if each == word]
+    kind = OF_FILES[word]
+    shown = {yaml.safe_load(text)["kind"]: path for path, text in files.items()}
+    path = shown.get(kind, "environments/staging.yaml")
+    head = {"apiVersion": "shopflow/v1", "kind": kind}
+    whole = {**yaml.safe_load(files.get(path, "{}")), **head}
+    for key, value in yaml.safe_load(text).items():
+        # What is named beside others stays beside them.
+        both = key in NAMED and key in whole
+        whole[key] = {**whole[key], **value} if both else value
+    files[path] = yaml.safe_dump(whole, sort_keys=False, allow_unicode=True)
+    code, output = run("lint", folder({**files, **templates_for(files)}))
+    assert code == 0, output
+
+
+def keys_in(data):
+    """The names of all keys of an example."""
+    if isinstance(data, dict):
+        for name, below in data.items():
+            yield str(name)
+            yield from keys_in(below)
+    elif isinstance(data, list):
+        for below in data:
+            yield from keys_in(below)
+
+
+def shown_keys():
+    """Kind of file -> every key that some example of the page has."""
+    found = {}
+    for word, text in blocks("docs/rules.md"):
+        data = parse("docs/rules.md", textwrap.dedent(text)).root.data
+        kind = OF_FILES.get(word, "WorkflowTest" if word == "tests" else "Workflow")
+        kind = kind if word else data["kind"]
+        found.setdefault(kind, {"apiVersion", "kind"}).update(keys_in(data))
+    # An environment may say what the project says, in the same words.
+    found["Environment"] |= found["Project"]
+    return found
+
+
+@pytest.mark.parametrize(
+    "schema", sorted((REPO / "schemas/v1").glob("*.json")), ids=lambda p: p.name
+)
+def test_every_key_is_in_an_example_that_is_loaded(schema):
+    content = json.loads(schema.read_text(encoding="utf-8"))
+    missing = set(keys_of(content)) - shown_keys()[content["title"]]
+    # The branch of a split; the workflow that the page tests has none.
+    assert missing - {"variant"} == set()
+
+
 def test_every_step_kind_shows_an_example():
     assert set(docstring_examples()) == {kind.__name__ for kind in get_args(Step)}
-
-
-def problems_section():
-    """The codes of lint by family, as the page tells them."""
-    commands = "`shopflow lint` and `shopflow test --coverage`"
-    parts = [f"## Problems\n\nEvery problem that {commands} can find, by its code.\n"]
-    parts.append("An error fails lint; a warning asks for attention.\n")
-    family = ""
-    for code, entry in sorted(CATALOGUE.items()):
-        if code[:3] != family:
-            family = code[:3]
-            parts.append(f"\n### {FAMILIES[family]}\n")
-        sentences = re.sub(r"(?<=[.!?]) (?=[A-Z`])", "\n", entry.explanation)
-        parts.append(f"\n#### {code}: {entry.title} ({entry.severity})\n\n{sentences}\n")
-    return "".join(parts)
-
-
-def test_problems_of_the_page_are_those_that_lint_knows(golden):
-    page = REPO / "docs/rules.md"
-    by_hand, _, _ = page.read_text(encoding="utf-8").partition("## Problems\n")
-    golden(page, by_hand + problems_section())
-
-
-def test_every_code_that_is_reported_is_known():
-    modules = Path(shopflow.__file__).parent.rglob("*.py")
-    codes = {
-        code
-        for path in [*modules, *(REPO / "schemas/v1").glob("*.json")]
-        for code in re.findall(r'"(SF\d{3})"', path.read_text(encoding="utf-8"))
-    }
-    assert not codes - set(CATALOGUE)

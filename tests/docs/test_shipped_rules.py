@@ -8,14 +8,18 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterator
+from datetime import datetime
 from functools import cache
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
 from support.servers import tool
 
 from shopflow import sms
+from shopflow.domain.policy import MessageClass
+from shopflow.engine.quiet import silent_until
 from shopflow.rulebook import LoadedProject, load_project
 
 ROOT = Path(__file__).parents[2]
@@ -227,3 +231,15 @@ def test_every_picture_has_words_for_who_cannot_see_it():
     ]
     assert pictures
     assert all(' alt="' in tag for tag in pictures)
+
+
+@pytest.mark.parametrize(
+    ("day", "is_quiet"),
+    [("2026-04-03", True), ("2026-12-26", True), ("2026-07-14", True), ("2026-04-02", False)],
+    ids=["Good Friday", "Saint Stephen", "14 July", "a Thursday"],
+)
+def test_nobody_gets_a_text_on_a_holiday_of_alsace_and_moselle(day, is_quiet):
+    noon = datetime.fromisoformat(f"{day}T12:00:00+02:00")
+    windows = shipped().ruleset.quiet_windows
+    until = silent_until(windows, "sms", MessageClass.MARKETING, noon, ZoneInfo("Europe/Paris"))
+    assert (until is not None) is is_quiet

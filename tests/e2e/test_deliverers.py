@@ -204,9 +204,9 @@ def test_a_password_reset_passes_a_hundred_thousand_newsletters(tmp_path, capsys
         with workers(tmp_path, "clock,ingest,process,deliver", "clock,ingest,process,deliver"):
             wait_for(lambda: len(sink.arrivals) > 200, seconds=120)
             at = datetime.now(UTC).isoformat()
+            begun, before = time.monotonic(), len(sink.arrivals)
             for event in (who("berta", at), an_event(1, "berta", at=at)):
                 redis.xadd(f"{name}:events", {"event": json.dumps(event)})
-            begun, before = time.monotonic(), len(sink.arrivals)
 
             def reset():
                 return any(not one.message_id.startswith("m0") for one in sink.arrivals[before:])

@@ -74,6 +74,14 @@ def test_nothing_is_left_in_the_files_of_sqlite(shop, sink, caplog):
     assert json.loads(shop.call("customer", "export", "bert"))["profile"]["email"]
 
 
+def test_previews_show_nobody_whom_the_shop_knows(shop):
+    shop.run(*life(shop))
+    gallery = shop.folder / "gallery"
+    shop.call("preview", "--no-pictures", "--out", str(gallery))
+    assert (gallery / "index.html").is_file()
+    assert found_in(gallery) == set()
+
+
 def test_old_events_bring_nobody_back(shop, sink):
     events = life(shop)
     shop.run(*events)

@@ -199,7 +199,13 @@ def _live(loaded, workflow_id, world, lives, path, found):
         "delivery": Delivery(mode=DeliveryMode.ALLOWLIST, allowlist=("*",)),
     }
     _write(path, lives)
-    only = replace(loaded, ruleset=with_exhausted(ruleset, world.get("coupons", {})))
+    ours = {key: one for key, one in loaded.sources.items() if one["id"] == workflow_id}
+    only = replace(
+        loaded,
+        ruleset=with_exhausted(ruleset, world.get("coupons", {})),
+        # Other workflows would be kept as older ones, and be compiled again each time.
+        make_sources=lambda: ours,
+    )
     with open_app(loaded.project.root, event_clock=True, project=settings, loaded=only) as app:
         _prepare(app, world, lives)
         asyncio.run(_run(app, lives, path))

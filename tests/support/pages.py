@@ -30,7 +30,7 @@ from shopflow.store.opening import open_store
 from shopflow.web.app import create_app
 from shopflow.web.customers import customer_pages
 
-API_KEY = "a key of tests"
+API_KEY = "a key of these tests"
 SECRET = "a secret of tests that is long enough"
 #: Where links lead in the tests: the door of the very process is put in for it.
 PUBLIC = "https://shop.example"

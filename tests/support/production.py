@@ -10,13 +10,17 @@ import sys
 import time
 import uuid
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import redis as redis_client
 from support.servers import postgres_url, redis_url
 
+from shopflow.lang.project import QueueSettings
+from shopflow.runtime.app import App
 from shopflow.runtime.queue.bells import Bells, Kind
+from shopflow.runtime.queue.fleet import fleet_of
 from shopflow.runtime.queue.streams import Streams
 from shopflow.store.opening import open_store
 
@@ -283,3 +287,42 @@ def wait_for(condition, *, seconds=60):
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s"
         time.sleep(0.02)
+
+
+class House:
+    """One database and one queue, and as many workers on them as a test likes."""
+
+    def __init__(self, loaded, redis, namespace, path, *, event_clock=True, partitions=PARTITIONS):
+        project = replace(loaded.project, queue=QueueSettings(namespace=namespace))
+        self.loaded = replace(loaded, project=project)
+        self.redis = redis
+        self.namespace = namespace
+        self.store = open_store(f"sqlite:///{path}", partitions=partitions)
+        self.app = App(loaded=self.loaded, store=self.store, event_clock=event_clock)
+        self.workers = []
+
+    def worker(self, redis=None, app=None):
+        fleet = fleet_of(app or self.app, redis or self.redis)
+        self.workers.append(fleet)
+        return fleet
+
+    def add(self, lines):
+        for line in lines:
+            self.redis.xadd(f"{self.namespace}:events", {"event": line})
+
+    def forget_leases(self):
+        """As after the time that the lease of a dead worker lasts."""
+        for key in self.redis.scan_iter(f"{self.namespace}:lease:*"):
+            self.redis.delete(key)
+
+    def sends(self):
+        return sorted(stored.message.id for stored in self.store.views.messages(limit=10**6))
+
+    @property
+    def events(self):
+        return self.store.views.status().events
+
+    def close(self):
+        for fleet in self.workers:
+            fleet.deliveries.close()
+        self.store.close()

@@ -76,6 +76,12 @@ steps:
   - {id: settle, wait: 20m}
   - {id: ask, send: email, template: hello, with: {sku: trigger.sku}}
 """,
+    # A cap, as marketing must have one, and so wide that it holds nobody back.
+    "rules/policies/caps.yaml": """
+apiVersion: shopflow/v1
+kind: FrequencyCaps
+caps: [{id: wide, max: 100000, in_any: 1d}]
+""",
     "rules/templates/hello/email.en.txt": """---
 subject: "Hello"
 purposes: [service]

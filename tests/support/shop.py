@@ -29,7 +29,7 @@ title: Offer
 owner: team
 status: live
 purpose: marketing
-trigger: {event: search.performed, key: event.query, reentry: parallel}
+trigger: {event: search.performed, key: event.id, reentry: parallel}
 steps:
   - {id: tell, send: email, template: offer}
 """,

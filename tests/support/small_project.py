@@ -35,6 +35,12 @@ CONSENT = {
         "marketing": {"class": "marketing", "channels": {"email": {}, "log": {}}},
     },
 }
+#: So wide that it holds nobody back.
+CAPS = {
+    "apiVersion": "shopflow/v1",
+    "kind": "FrequencyCaps",
+    "caps": [{"id": "wide", "max": 100_000, "in_any": "1d"}],
+}
 TRAITS = {
     "apiVersion": "shopflow/v1",
     "kind": "Traits",
@@ -118,6 +124,7 @@ def project_files(workflow=None, tests=None, **files):
     content = {
         "shopflow.yaml": PROJECT,
         "rules/policies/consent.yaml": CONSENT,
+        "rules/policies/caps.yaml": CAPS,
         "rules/traits.yaml": TRAITS,
         f"rules/workflows/shop/{workflow['id']}.yaml": workflow,
         **files,
