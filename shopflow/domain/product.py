@@ -55,6 +55,14 @@ def after(event_type: str, data: Mapping[str, object], known: Product | None) ->
     return product
 
 
+def before(event_type: str, data: Mapping[str, object]) -> Product:
+    """What an event about a product lets one know of it as it was just before."""
+    in_stock = _STOCK.get(event_type)
+    stock = {} if in_stock is None else {"in_stock": not in_stock}
+    price = {"price": data["previous_price"]} if "previous_price" in data else {}
+    return {**stock, **price}
+
+
 def can_be_bought(product: Product | None) -> bool:
     """True unless the catalogue says that it is sold out; what it does not know is."""
     return product is None or (product.get("in_stock") is not False and product.get("stock") != 0)

@@ -35,7 +35,7 @@ from shopflow.gitops.scenario import Happening, Scenario
 from shopflow.gitops.sightings import Sightings, watched
 from shopflow.gitops.versions import with_version
 from shopflow.gitops.virtual import VirtualShop
-from shopflow.recommend import FixedShelves, Recommender
+from shopflow.recommend import Recommender, Shelves
 
 _TEMPLATE = "template"
 
@@ -59,8 +59,11 @@ class Stage:
         templates: Templates,
         shop: Mapping[str, object] | None = None,
         sightings: Sightings | None = None,
+        shelves: Shelves | None = None,
     ) -> None:
         self.templates = templates
+        #: What recommendations come from in place of what tests say of the shop.
+        self.shelves = shelves
         #: What is seen of the workflows, where somebody wants to know.
         self.sightings = sightings
         #: What templates read as `shop`.
@@ -115,9 +118,11 @@ class _Performance:
         self._now = min([scenario.start, *(each.at for each in scenario.past_events)])
 
     @cached_property
-    def _shelves(self) -> FixedShelves:
+    def _shelves(self) -> Shelves:
         mocks = self._scenario.mocks
-        return mocked_shelves(mocks.get("products", {}), mocks.get("recommendations", {}))
+        return self._stage.shelves or mocked_shelves(
+            mocks.get("products", {}), mocks.get("recommendations", {})
+        )
 
     def run(self) -> Rehearsal:
         """The scenario from its past to its end."""

@@ -216,7 +216,7 @@ def _ruleset(
         traits=context.traits,
         segments=context.segments,
         channels={
-            name: ChannelFacts(name=name, address_attribute=_address(channel))
+            name: ChannelFacts(name=name, address_attribute=address_of(channel))
             for name, channel in context.channels.items()
             if channel.configured
         },
@@ -232,7 +232,8 @@ def _ruleset(
     return replace(ruleset, digest=ruleset_digest(ruleset))
 
 
-def _address(channel: InstalledChannel) -> str | None:
+def address_of(channel: InstalledChannel) -> str | None:
+    """The attribute that holds the address which the channel writes to; None: it needs none."""
     return ADDRESSES.get(channel.name, channel.name) if channel.needs_address else None
 
 

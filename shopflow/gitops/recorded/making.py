@@ -6,7 +6,6 @@ rules, caps or other workflows were others then, the file says so.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -17,11 +16,14 @@ import yaml
 from shopflow.domain.customer import ConsentState, Customer
 from shopflow.domain.event import IDENTIFIED
 from shopflow.domain.journal import Kind
-from shopflow.domain.step import WaitFor
+from shopflow.domain.product import Product
+from shopflow.domain.step import Emit, WaitFor
 from shopflow.domain.trigger import EventPattern, EventTrigger
 from shopflow.domain.workflow import Workflow
 from shopflow.errors import SettingsError
 from shopflow.gitops.graph.reading import expressions
+from shopflow.gitops.recorded.around import NOTHING, around, data_of
+from shopflow.gitops.recorded.shelves import NotedShelves, stand_in_for
 from shopflow.gitops.recorded.stand_ins import StandIns
 from shopflow.gitops.rehearsal import Stage
 from shopflow.gitops.rehearsed import Happened, Rehearsal, What
@@ -29,7 +31,9 @@ from shopflow.gitops.scenario import read_scenarios
 from shopflow.lang.calendars import zone
 from shopflow.lang.lengths import written
 from shopflow.lang.reading import parse
+from shopflow.recommend import Shelves
 from shopflow.rulebook import LoadedProject
+from shopflow.store.recommendations import Recommendations
 from shopflow.store.records import StoredEvent, Timeline
 
 #: Events that tell who may be written to, and where; each matters to every workflow.
@@ -57,9 +61,13 @@ def workflows_of(timeline: Timeline) -> list[str]:
 
 
 def file_of(
-    loaded: LoadedProject, timeline: Timeline, customer: Customer | None, workflow_id: str
+    loaded: LoadedProject,
+    timeline: Timeline,
+    customer: Customer | None,
+    workflow_id: str,
+    kept: Recommendations,
 ) -> str:
-    """The text of the file, which passes.
+    """The text of the file, which passes; `kept` knows of the shop around the customer.
 
     Raises:
         SettingsError: Nothing is recorded that concerns the workflow.
@@ -67,10 +75,18 @@ def file_of(
     workflow = loaded.ruleset.workflows[workflow_id]
     relevant = _Relevance(loaded, workflow)
     events = [event for event in timeline.events if relevant.concerns(event)]
+    shop = around(loaded.ruleset, workflow, events, kept) if events else NOTHING
+    events = sorted([*events, *shop.events], key=lambda event: event.occurred_at)
     if not any(map(relevant.is_heard, events)):
-        raise SettingsError(f"nothing is recorded of this customer that concerns {workflow_id}")
+        told = "".join(
+            f"; {event_type}, which {emitter} emits, is not kept"
+            for event_type, emitter in _emitted(loaded, relevant)
+        )
+        raise SettingsError(
+            f"nothing is recorded of this customer that concerns {workflow_id}{told}"
+        )
     maker = _Maker(loaded, workflow, events, customer, relevant)
-    return maker.text(timeline)
+    return maker.text(timeline, maker.shelves(shop.products, kept))
 
 
 class _Relevance:
@@ -96,8 +112,11 @@ class _Relevance:
 
     def is_heard(self, event: StoredEvent) -> bool:
         """True when the workflow itself, or a trait that it reads, waits for such events."""
-        heard = any(pattern.matches(event.type) for pattern in self._patterns)
-        return heard or self._starts_otherwise
+        return self.hears(event.type) or self._starts_otherwise
+
+    def hears(self, event_type: str) -> bool:
+        """True when events of the type may mean something by themselves."""
+        return any(pattern.matches(event_type) for pattern in self._patterns)
 
 
 class _Maker:
@@ -118,9 +137,22 @@ class _Maker:
         self._stand_ins = StandIns(_literals(loaded, workflow))
         self._start = events[0].occurred_at.replace(microsecond=0)
         self._events = [self._event(event) for event in events]
+        self._mocks: dict[str, Any] = {}
 
-    def text(self, timeline: Timeline) -> str:
+    def shelves(self, products: Mapping[str, Product], kept: Recommendations) -> NotedShelves:
+        """The shop's shelves, with these products as they were then."""
+        told = {
+            self._stand_ins.text("sku", sku, personal=False): stand_in_for(one, self._stand_ins)
+            for sku, one in products.items()
+        }
+        return NotedShelves(kept, self._stand_ins, told)
+
+    def text(self, timeline: Timeline, shelves: NotedShelves) -> str:
         """The file, its expectations taken from a rehearsal of it."""
+        self._mocks = shelves.mocks
+        # What messages recommend is known once they have asked for it.
+        self._rehearsed({"entered": True}, shelves)
+        self._mocks = shelves.mocks
         rehearsal = self._rehearsed({"entered": True})
         expect = _expected(rehearsal, self._start)
         head = _HEAD + "".join(
@@ -128,14 +160,14 @@ class _Maker:
         )
         return head + _yaml(self._document(expect))
 
-    def _rehearsed(self, expect: Mapping[str, Any]) -> Rehearsal:
+    def _rehearsed(self, expect: Mapping[str, Any], shelves: Shelves | None = None) -> Rehearsal:
         loaded = self._loaded
         path = f"rules/tests/{self._workflow.id}.test.yaml"
         document = parse(path, _yaml(self._document(expect)))
         (scenario,) = read_scenarios([document], loaded.ruleset)
-        return Stage(loaded.ruleset, loaded.templates, asdict(loaded.project.sender)).rehearse(
-            scenario
-        )
+        shop = asdict(loaded.project.sender)
+        stage = Stage(loaded.ruleset, loaded.templates, shop, shelves=shelves)
+        return stage.rehearse(scenario)
 
     def _document(self, expect: Mapping[str, Any]) -> dict[str, Any]:
         timezone = self._loaded.project.timezone
@@ -149,6 +181,7 @@ class _Maker:
                 {
                     "name": f"as recorded on {local:%Y-%m-%d}",
                     "customer": self._person(),
+                    **({"mocks": self._mocks} if self._mocks else {}),
                     "events": self._events,
                     "expect": expect,
                 }
@@ -156,8 +189,7 @@ class _Maker:
         }
 
     def _event(self, event: StoredEvent) -> dict[str, Any]:
-        data = json.loads(event.payload).get("data", {})
-        told = self._stand_ins.payload(data, self._loaded.events.schemas[event.type])
+        told = self._stand_ins.payload(data_of(event), self._loaded.events.schemas[event.type])
         return {"at": written(event.occurred_at - self._start), "type": event.type, "data": told}
 
     def _person(self) -> dict[str, Any]:
@@ -253,6 +285,14 @@ def _patterns(workflow: Workflow) -> Iterator[EventPattern]:
     for step in workflow.steps.values():
         if isinstance(step, WaitFor):
             yield step.pattern
+
+
+def _emitted(loaded: LoadedProject, relevant: _Relevance) -> Iterator[tuple[str, str]]:
+    """What the workflow hears of other workflows, each with the one that emits it."""
+    for workflow in loaded.ruleset.workflows.values():
+        for step in workflow.steps.values():
+            if isinstance(step, Emit) and relevant.hears(step.event_type):
+                yield step.event_type, workflow.id
 
 
 def _customer_reads(loaded: LoadedProject, workflow: Workflow) -> frozenset[str]:

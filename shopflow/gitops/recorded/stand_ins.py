@@ -22,6 +22,8 @@ _LINK = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _TIMES = frozenset({"date", "date-time", "time", "duration"})
 _TIME = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d.*)?")
 _WORD = re.compile(r"[^a-z0-9]+")
+#: Fields that name products, as `sku` does.
+_SKUS = frozenset({"compatible_with", "replaces", "substitutes"})
 
 
 class StandIns:
@@ -50,6 +52,15 @@ class StandIns:
                 # By chance it would be left as it is.
                 self._known[key] = self._next(kind, form)
         return self._known[key]
+
+    def original(self, text: str) -> str:
+        """What the text stands in for; itself when it is no stand-in."""
+        found = (value for (_, value), stand_in in self._known.items() if stand_in == text)
+        return next(found, text)
+
+    def made_of(self, fits: Callable[[str], bool]) -> str | None:
+        """The first stand-in that fits; None when none does."""
+        return next(filter(fits, self._known.values()), None)
 
     def _next(self, kind: str, form: Callable[[int], str]) -> str:
         self._counts[kind] = self._counts.get(kind, 0) + 1
@@ -117,6 +128,7 @@ class _Payload:
 def _form(name: str, value: str) -> tuple[str, Callable[[int], str]]:
     """The kind of a text, and what makes the stand-in of that number."""
     word = _WORD.sub("_", name.lower()).strip("_") or "text"
+    word = "sku" if word in _SKUS else word
     if _ADDRESS.fullmatch(value):
         return "email", lambda number: f"person{number}@example.com"
     if _LINK.match(value):

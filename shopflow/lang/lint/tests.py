@@ -12,6 +12,7 @@ import jsonschema_rs
 
 from shopflow.domain.step import Send
 from shopflow.domain.workflow import Status
+from shopflow.lang.build import address_of
 from shopflow.lang.compiler.shape import every_step
 from shopflow.lang.document import Document
 from shopflow.lang.fixes import renaming
@@ -86,9 +87,11 @@ class _Names:
 
     def customer(self, node: Node) -> Iterator[Problem]:
         context = self.subject.build.context
+        configured = [channel for channel in context.channels.values() if channel.configured]
+        addresses = filter(None, map(address_of, configured))
+        known = {*context.traits, *context.attributes, *addresses}
         for key in ("traits", "attributes"):
             for name, _ in node[key].pairs() if key in node else ():
-                known = {*context.traits, *context.attributes}
                 if context.open_profile:
                     continue
                 yield from self.known(key.removesuffix("s"), node[key].key(name), known)
