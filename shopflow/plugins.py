@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, ValidationError
+from typing import TYPE_CHECKING, Any
 
 from shopflow.channel import Channel, ContentSpec, OnUncertain
 from shopflow.errors import PluginError, SettingsError
+from shopflow.lang.schemas import accepts, flaw_of, violations
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 #: The entry-point group in which a package announces its channels.
 GROUP = "shopflow.channels"
@@ -102,8 +103,10 @@ def build(
 
 def complaints_about(channel: type[Channel], settings: Mapping[str, object]) -> list[str]:
     """What is wrong with these settings, one line each; shows no value, it may be secret."""
-    validator = Draft202012Validator(settings_schema(channel))
-    errors = sorted(validator.iter_errors(settings), key=lambda error: list(map(str, error.path)))
+    schema = settings_schema(channel)
+    if accepts(schema, settings):
+        return []
+    errors = sorted(violations(schema, settings), key=lambda error: list(map(str, error.path)))
     return [line for error in errors for line in _complaints(channel.name, error)]
 
 
@@ -120,10 +123,8 @@ def fault_of(channel: object, name: str) -> str:
     declared = {attribute: getattr(channel, attribute) for attribute in _DECLARED}
     if declared["name"] != name:
         return f"calls itself '{declared['name']}'; the entry point and the class must agree"
-    try:
-        Draft202012Validator.check_schema(declared["settings_schema"])
-    except SchemaError as e:
-        return f"has a settings_schema that is no JSON Schema: {e.message}"
+    if flaw := flaw_of(declared["settings_schema"]):
+        return f"has a settings_schema that is no JSON Schema: {flaw}"
     return ""
 
 

@@ -1,4 +1,7 @@
-"""Cron schedules and public holidays, by croniter and the holidays package."""
+"""Cron schedules and public holidays, by croniter and the holidays package.
+
+Both are loaded when the first is asked for: many rules have neither.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-import holidays
-from croniter import croniter
-from croniter.croniter import CroniterError
 
 _FIELDS = 5
 _DAY = timedelta(days=1)
@@ -57,6 +56,8 @@ def _remembered(schedule: CronSchedule, begun: datetime) -> datetime:
 
 
 def _next_after(schedule: CronSchedule, moment: datetime) -> datetime:
+    from croniter import croniter  # noqa: PLC0415 - see above
+
     where = ZoneInfo(schedule.timezone)
     local = moment.astimezone(where)
     # After a change of the clocks, local times of before it may still lie ahead.
@@ -78,7 +79,7 @@ def cron_schedule(cron: str, timezone: str) -> CronSchedule | str:
     try:
         schedule = CronSchedule(cron, timezone)
         schedule.next_after(datetime(2024, 1, 1, tzinfo=UTC))
-    except (CroniterError, ValueError) as e:
+    except ValueError as e:
         return str(e)
     return schedule
 
@@ -112,5 +113,7 @@ def _is_known(code: str) -> bool:
 
 @cache
 def _holidays_of(code: str, year: int) -> frozenset[date]:
+    import holidays  # noqa: PLC0415 - see above
+
     country, _, part = code.partition("-")
     return frozenset(holidays.country_holidays(country, subdiv=part or None, years=year))

@@ -1,20 +1,26 @@
 """The schemas: one for every kind of file, and one for every event type that a shop can tell.
 
-Holding a document against its schema is `shopflow.lang.validation`'s.
+Whether something keeps to one is jsonschema_rs' to say, quickly; why not is jsonschema's, which
+takes longer to load than a hundred files to read, so that it waits until it is asked. Holding a
+document against its schema is `shopflow.lang.validation`'s.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 
 import shopflow
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 Schema = Mapping[str, Any]
 
@@ -72,6 +78,53 @@ def schema_of(kind: str) -> Schema:
 def quick_check(kind: str) -> jsonschema_rs.Validator:
     """A validator that only says yes or no, a hundred times faster than one that says why."""
     return jsonschema_rs.validator_for(dict(schema_of(kind)))
+
+
+def accepts(schema: Schema, value: object) -> bool:
+    """Whether the value keeps to the schema, as far as the quick validator understands both."""
+    try:
+        return jsonschema_rs.validator_for(dict(schema)).is_valid(value)
+    except (ValueError, jsonschema_rs.ReferencingError):
+        return False
+
+
+def violations(schema: Schema, value: object) -> Iterator[ValidationError]:
+    """Every violation of the schema, with its reason."""
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - see above
+
+    return Draft202012Validator(schema).iter_errors(value)
+
+
+def flaw_of(schema: Any) -> str:
+    """What keeps this from being a JSON Schema of draft 2020-12; empty when nothing does."""
+    try:
+        if _metaschema().is_valid(schema):
+            return ""
+    except ValueError:
+        pass
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - see above
+    from jsonschema.exceptions import SchemaError  # noqa: PLC0415
+
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as e:
+        return e.message
+    return ""
+
+
+@cache
+def _metaschema() -> jsonschema_rs.Validator:
+    whole = {"$ref": "https://json-schema.org/draft/2020-12/schema"}
+    return jsonschema_rs.validator_for(whole, validate_formats=True, formats={"regex": _is_pattern})
+
+
+def _is_pattern(text: str) -> bool:
+    """Whether Python reads it as a pattern, as jsonschema does."""
+    try:
+        re.compile(text)
+    except re.error:
+        return False
+    return True
 
 
 @cache

@@ -8,17 +8,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
+from typing import TYPE_CHECKING
 
 from shopflow.lang.document import Document
 from shopflow.lang.fixes import quoting
 from shopflow.lang.names import did_you_mean
-from shopflow.lang.schemas import KINDS, quick_check, schema_of
+from shopflow.lang.schemas import KINDS, quick_check, schema_of, violations
 from shopflow.lang.tree import Kind, Node
 from shopflow.lang.violations import API_VERSION, found, problems_of
 from shopflow.problem import Location, Problem, Severity
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 
 class Soundness(Enum):
@@ -71,8 +72,7 @@ def validate(document: Document, kind: str) -> list[Problem]:
         return []
     problems: list[Problem] = []
     if not quick_check(kind).is_valid(root.data):
-        schema = schema_of(kind)
-        for error in Draft202012Validator(schema).iter_errors(root.data):
+        for error in violations(schema_of(kind), root.data):
             problems += problems_of(document, root, error)
     said = {problem.location for problem in problems}
     return [*problems, *(each for each in _misread(document, root) if each.location not in said)]
@@ -102,7 +102,7 @@ def salvage(document: Document, kind: str, problems: Sequence[Problem]) -> Sound
     if whole.is_valid(root.data):
         return Soundness.SOUND
     for _ in range(_MOST_REPAIRS):
-        error = next(Draft202012Validator(schema_of(kind)).iter_errors(root.data), None)
+        error = next(violations(schema_of(kind), root.data), None)
         if error is None:
             return Soundness.PARTIAL
         if not _repaired(root, list(error.absolute_path), error):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
-
-from jsonschema.exceptions import ValidationError
+from typing import TYPE_CHECKING, Any
 
 from shopflow.lang.compiler.shape import KINDS as KINDS_OF_STEP
 from shopflow.lang.document import Document
@@ -13,6 +11,9 @@ from shopflow.lang.fixes import renaming, replacing
 from shopflow.lang.names import did_you_mean, listing, nearest
 from shopflow.lang.tree import Kind, Node
 from shopflow.problem import Problem
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 API_VERSION = "shopflow/v1"
 
@@ -39,7 +40,7 @@ def problems_of(document: Document, root: Node, error: ValidationError) -> Itera
     yield from report(document, node, where, own, error)
 
 
-_Report = Callable[[Document, Node, str, Mapping[str, Any], ValidationError], Iterator[Problem]]
+_Report = Callable[[Document, Node, str, Mapping[str, Any], "ValidationError"], Iterator[Problem]]
 
 
 def _surplus(

@@ -7,7 +7,7 @@ import asyncio
 import httpx
 import pytest
 from shopflow_channels import reaching
-from shopflow_channels.posting import Poster
+from shopflow_channels.poster import Poster
 from shopflow_channels.webhook import WebhookChannel
 
 from shopflow.channel import FailureReason

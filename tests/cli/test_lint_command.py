@@ -41,6 +41,17 @@ def test_the_shipped_rules_are_clean(project):
     assert (done.returncode, done.stdout) == (0, "no problems found\n")
 
 
+def test_sound_rules_are_checked_without_loading_what_they_do_not_need(project):
+    code = (
+        "import sys; from shopflow.cli.main import main\n"
+        "try: main()\n"
+        "finally: print(*{'celpy', 'httpx', 'jsonschema'} & sys.modules.keys())"
+    )
+    command = [sys.executable, "-c", code, "lint", "--project", str(project)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert ran.stdout == "no problems found\n\n"
+
+
 def test_warnings_fail_only_when_asked(project):
     (project / "rules/workflows/note.yaml").write_text(WORKFLOW, encoding="utf-8")
     done = lint("--project", project)

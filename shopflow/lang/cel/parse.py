@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypedDict, cast
 
-import celpy.celparser
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedToken
 
@@ -83,15 +83,22 @@ class _Span(TypedDict):
 def _grammar() -> Lark:
     # cel-python caches one parser for the whole process, made for whichever runner came first;
     # ours is its grammar with our own words, and safe to share between threads.
-    path = Path(celpy.celparser.__file__).with_name("cel.lark")
     return Lark(
-        path.read_text("utf-8"),
+        _cel().read_text("utf-8"),
         parser="lalr",
         start="expr",
         lexer=Words,
         propagate_positions=False,
         maybe_placeholders=False,
     )
+
+
+def _cel() -> Path:
+    """Where the grammar is; the package itself would take longer to load than to be looked for."""
+    package = find_spec("celpy")
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError("cel-python is not installed", name="celpy")
+    return Path(package.origin).with_name("cel.lark")
 
 
 def parse(source: str, limits: Limits) -> ast.Node:
