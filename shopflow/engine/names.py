@@ -22,11 +22,15 @@ Names = dict[str, object]
 
 
 class Lazy(dict[str, object]):
-    """A record whose fields are worked out when first read; KeyError when there is none."""
+    """A record whose fields are worked out when first read; KeyError when there is none.
+
+    What works them out is given the record, too, where fields name one another. It must not hold
+    the record itself: a circle would keep all that a decision made for the garbage collector.
+    """
 
     __slots__ = ("_open", "_resolve")
 
-    def __init__(self, resolve: Callable[[str], object]) -> None:
+    def __init__(self, resolve: Callable[[str, Lazy], object]) -> None:
         # A new dict is empty without being told so, and thousands are made a second.
         self._resolve = resolve
         self._open: tuple[str, ...] = ()
@@ -36,7 +40,7 @@ class Lazy(dict[str, object]):
             raise EvaluationError(f"{name} is defined by itself")
         before, self._open = self._open, (*self._open, name)
         try:
-            value = self._resolve(name)
+            value = self._resolve(name, self)
         finally:
             self._open = before
         self[name] = value
@@ -58,19 +62,12 @@ def customer_names(turn: Turn, now: datetime, *, purpose: str | None = None) -> 
     names: Names = {"now": now, "__products__": turn.facts.products}
     draft, ruleset = turn.customer, turn.rulebook.ruleset
 
-    def trait(name: str) -> object:
-        return traits.read(ruleset, draft, name, now)
+    def segment(name: str, segments: Lazy) -> object:
+        return truth_of(ruleset.segments[name].when, {**names, "segments": segments})
 
-    def segment(name: str) -> object:
-        return truth_of(ruleset.segments[name].when, names)
-
-    def reachable(channel: str) -> object:
-        return consent.reachable(turn, channel, purpose, now)
-
-    names["customer"] = Lazy(trait)
-    names["segments"] = Lazy(segment)
-    names["reachable"] = Lazy(reachable)
-    return names
+    names["customer"] = Lazy(lambda name, _: traits.read(ruleset, draft, name, now))
+    names["reachable"] = Lazy(lambda name, _: consent.reachable(turn, name, purpose, now))
+    return {**names, "segments": Lazy(segment)}
 
 
 def trigger_names(
@@ -79,7 +76,7 @@ def trigger_names(
     """What a trigger's condition and key may use; `base` is shared by the rules of an event."""
     names = {**(base if base is not None else customer_names(turn, now))}
     names["reachable"] = Lazy(
-        lambda channel: consent.reachable(turn, channel, workflow.purpose, now)
+        lambda channel, _: consent.reachable(turn, channel, workflow.purpose, now)
     )
     names["event"] = record
     names["trigger"] = record
@@ -106,11 +103,14 @@ def enrolment_names(
     names["values"] = workflow.values
     names["item"] = enrolment.item if item is None else item
     names["gathered"] = list(enrolment.gathered)
-    names["steps"] = Lazy(lambda step: _step_record(enrolment, step))
-    names["vars"] = Lazy(lambda name: workflow.let[name].evaluate(names))
+    names["steps"] = Lazy(lambda step, _: _step_record(enrolment, step))
     if event is not None:
         names["event"] = event_record(event)
-    return names
+
+    def variable(name: str, found: Lazy) -> object:
+        return workflow.let[name].evaluate({**names, "vars": found})
+
+    return {**names, "vars": Lazy(variable)}
 
 
 def _step_record(enrolment: Enrolment, step: str) -> Names:
