@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -16,13 +16,13 @@ from shopflow.cli.options import PROJECT, write_report
 from shopflow.cli.test_of_record import test_of_record
 from shopflow.errors import RulesInvalid
 from shopflow.gitops.coverage import Coverage, floor, measure
-from shopflow.gitops.expecting import Result, judge
+from shopflow.gitops.expecting import Result
+from shopflow.gitops.judging import Judge
 from shopflow.gitops.rehearsal import Stage
 from shopflow.gitops.reports import as_github, as_json, as_junit, as_markdown, as_text, summary
 from shopflow.gitops.scenario import Scenario, read_scenarios
 from shopflow.gitops.sightings import Sightings
 from shopflow.gitops.texts import Snapshots
-from shopflow.gitops.ties import other_orders
 from shopflow.gitops.versions import changed_by
 from shopflow.lang.document import Document
 from shopflow.problem import render
@@ -84,6 +84,14 @@ def _pattern(
     is_flag=True,
     help="Try events of one instant in every order; a test that hangs on it fails.",
 )
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="How many processes share the work; the answer is the same.",
+)
 @click.option("--fail-fast", "hasty", is_flag=True, help="Stop at the first test that fails.")
 @click.option(
     "--update",
@@ -113,6 +121,7 @@ def test(  # noqa: PLR0917 - click passes each option by name
     covering: bool,  # noqa: FBT001 - an option
     bar: float | None,
     shuffling: bool,  # noqa: FBT001
+    jobs: int,
     hasty: bool,  # noqa: FBT001
     update: bool,  # noqa: FBT001
     output: Path | None,
@@ -141,7 +150,8 @@ def test(  # noqa: PLR0917 - click passes each option by name
     sightings = Sightings() if covering or bar is not None else None
     stage = Stage(loaded.ruleset, loaded.templates, asdict(loaded.project.sender), sightings)
     snapshots = Snapshots(root=project.resolve(), update=update)
-    results = list(_results(stage, chosen, snapshots, shuffling=shuffling, hasty=hasty))
+    judge = Judge(stage=stage, snapshots=snapshots, shuffling=shuffling)
+    results = list(_results(judge, chosen, jobs=jobs, hasty=hasty))
     for path in snapshots.written:
         click.echo(f"wrote {path}", err=True)
     about = {each.workflow for each in chosen} if paths or pattern else loaded.workflows
@@ -162,33 +172,17 @@ def _hand_out(report: str, output: Path | None, line: str) -> None:
 
 
 def _results(
-    stage: Stage,
-    scenarios: Sequence[Scenario],
-    snapshots: Snapshots,
-    *,
-    shuffling: bool,
-    hasty: bool,
+    judge: Judge, scenarios: Sequence[Scenario], *, jobs: int, hasty: bool
 ) -> Iterator[Result]:
-    """The verdict on each, or on the first order of its events in which it fails."""
+    """The verdicts; in a hurry, up to the first that fails."""
+    found = judge.results(scenarios, jobs)
     console = Console(stderr=True)
     hidden = not console.is_terminal
-    for each in track(scenarios, "testing", console=console, transient=True, disable=hidden):
-        result = judge(stage.rehearse(each), snapshots)
-        if shuffling and result.passed:
-            result = _in_any_order(stage, each, snapshots) or result
+    shown = track(found, "testing", len(scenarios), console=console, transient=True, disable=hidden)
+    for result in shown:
         yield result
         if hasty and not result.passed:
             return
-
-
-def _in_any_order(stage: Stage, scenario: Scenario, snapshots: Snapshots) -> Result | None:
-    """The verdict on the first other order in which it fails; None where it never does."""
-    for other, order in other_orders(scenario):
-        # Of two messages of that instant either may come first now.
-        result = judge(stage.rehearse(other), replace(snapshots, update=False), in_order=False)
-        if not result.passed:
-            return replace(result, order=order)
-    return None
 
 
 def _coverage(loaded: LoadedProject, about: Container[str], sightings: Sightings) -> Coverage:

@@ -38,16 +38,13 @@ class Row:
 class Result:
     """The verdict on one scenario."""
 
-    rehearsal: Rehearsal
+    scenario: Scenario
     problems: tuple[str, ...]
     rows: tuple[Row, ...]
+    #: Why conditions said no, and what failed, in words.
+    notes: tuple[str, ...] = ()
     #: The order of events of one instant in which it is so; empty for that of the file.
     order: str = ""
-
-    @property
-    def scenario(self) -> Scenario:
-        """What was rehearsed."""
-        return self.rehearsal.scenario
 
     @property
     def passed(self) -> bool:
@@ -79,7 +76,12 @@ def judge(
     problems += _others(rehearsal, snapshots)
     never = datetime.max.replace(tzinfo=start.tzinfo)
     rows.sort(key=lambda row: row.at or never)
-    return Result(rehearsal=rehearsal, problems=tuple(problems), rows=tuple(rows))
+    return Result(
+        scenario=rehearsal.scenario,
+        problems=tuple(problems),
+        rows=tuple(rows),
+        notes=tuple(rehearsal.notes),
+    )
 
 
 def line_of(happened: Happened) -> str:

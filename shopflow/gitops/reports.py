@@ -42,7 +42,7 @@ def as_json(results: Sequence[Result], coverage: Coverage | None = None) -> str:
             "passed": result.passed,
             "problems": result.problems,
             "order": result.order,
-            "notes": result.rehearsal.notes,
+            "notes": result.notes,
             "timeline": [
                 {
                     "at": None if row.at is None else row.at.isoformat().replace("+00:00", "Z"),
@@ -138,9 +138,9 @@ def _failure(result: Result) -> Iterator[str]:
         yield from (f"  {line}" for line in problem.splitlines())
     if result.rows:
         yield from _timelines(scenario, result.rows)
-    if result.rehearsal.notes:
+    if result.notes:
         yield ""
-        for note in result.rehearsal.notes:
+        for note in result.notes:
             yield from (f"  {line}" for line in note.splitlines())
 
 

@@ -27,6 +27,8 @@ from shopflow.lang.cel.parts import Anatomy, is_condition
 
 #: What a sighting is of: a word and names, such as ("branch", "second_touch", "else").
 Key = tuple[str | int, ...]
+#: Workflow -> what was seen of it.
+Seen = dict[str, set[Key]]
 
 #: How a `wait_for` is left.
 MATCHED, TIMEOUT = "matched", "timeout"
@@ -38,7 +40,7 @@ class Sightings:
     """Everything that was seen, workflow by workflow."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, set[Key]] = {}
+        self._seen: Seen = {}
 
     def add(self, workflow: str, key: Key) -> None:
         """The workflow was seen doing this."""
@@ -47,6 +49,16 @@ class Sightings:
     def of(self, workflow: str) -> frozenset[Key]:
         """All that was seen of a workflow."""
         return frozenset(self._seen.get(workflow, ()))
+
+    def also(self, seen: Seen) -> None:
+        """What somebody else saw."""
+        for workflow, keys in seen.items():
+            self._seen.setdefault(workflow, set()).update(keys)
+
+    def handed_over(self) -> Seen:
+        """All that was seen; from now on it is theirs who asked."""
+        seen, self._seen = self._seen, {}
+        return seen
 
     def take(self, entry: JournalEntry, step: Step | None) -> None:
         """A way on from a step that was chosen, as the journal tells it."""

@@ -202,3 +202,26 @@ def test_a_report_that_cannot_be_written_is_said(shopflow_test, tmp_path):
     ran = shopflow_test(PASSING, options=["--output-file", str(tmp_path / "no/report.txt")])
     assert ran.exit_code == 2
     assert "No such file or directory" in ran.output
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--format", "json"],
+        ["--coverage"],
+        ["--coverage", "--fail-fast"],
+        ["--shuffle-ties", "--format", "junit"],
+    ],
+    ids=" ".join,
+)
+def test_processes_side_by_side_answer_as_one_alone(shopflow_test, options):
+    tests = [{**PASSING, "name": f"test {n}"} for n in range(20)]
+    tests[13] = {**FAILING, "name": "the failing one"}
+    # What no other test shows: the exit.
+    tests[17] = {**FAILING, "events": [FULL, {**ORDER, "at": "1m"}], "expect": {"sends": []}}
+    alone = shopflow_test(*tests, options=options)
+    assert alone.exit_code == 1
+    assert "the failing one" in alone.output
+    for jobs in ("2", "3"):
+        shared = shopflow_test(*tests, options=[*options, "-j", jobs])
+        assert (shared.exit_code, shared.output) == (alone.exit_code, alone.output)

@@ -24,17 +24,25 @@ def project(folder):
 
 
 @pytest.fixture
-def judged(project):
-    """The results of tests on the project."""
+def rehearsed(project):
+    """What comes of tests on the project."""
 
     def run(*tests, workflow=None, **files):
         loaded = project(workflow, tests, **files)
         assert [str(each) for each in loaded.errors] == []
         stage = Stage(loaded.ruleset, loaded.templates, {})
-        return [
-            judge(stage.rehearse(s))
-            for s in read_scenarios(loaded.tests, loaded.ruleset, changed_by(loaded))
-        ]
+        scenarios = read_scenarios(loaded.tests, loaded.ruleset, changed_by(loaded))
+        return [stage.rehearse(scenario) for scenario in scenarios]
+
+    return run
+
+
+@pytest.fixture
+def judged(rehearsed):
+    """The results of tests on the project."""
+
+    def run(*tests, **more):
+        return [judge(rehearsal) for rehearsal in rehearsed(*tests, **more)]
 
     return run
 

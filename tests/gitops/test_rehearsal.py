@@ -343,10 +343,10 @@ class BrokenMail:
 def test_a_message_that_cannot_be_rendered_gives_way_to_the_next(project):
     loaded = project(None, [cart(BY_LOG)])
     (scenario,) = read_scenarios(loaded.tests, loaded.ruleset)
-    result = judge(Stage(loaded.ruleset, BrokenMail()).rehearse(scenario))
-    assert result.passed
-    assert result.rehearsal.rendered == [("reminder", {"text": "en 90.0"})]
-    assert "cart/reminder: 'first_name' is not given" in result.rehearsal.notes[0]
+    rehearsal = Stage(loaded.ruleset, BrokenMail()).rehearse(scenario)
+    assert judge(rehearsal).passed
+    assert rehearsal.rendered == [("reminder", {"text": "en 90.0"})]
+    assert "cart/reminder: 'first_name' is not given" in rehearsal.notes[0]
 
 
 def test_conditions_that_said_no_are_told_with_what_they_saw(judged):
@@ -363,7 +363,7 @@ def test_conditions_that_said_no_are_told_with_what_they_saw(judged):
     (result,) = judged(
         {"events": [FULL, order, small], "expect": {"sends": []}}, workflow={"exit_on": exits}
     )
-    notes = "\n".join(result.rehearsal.notes)
+    notes = "\n".join(result.notes)
     assert "exit rule `purchased` saw order.placed and said no" in notes
     assert "event.total = 5.0, trigger.total = 90.0" in notes
     assert "the trigger saw cart.updated and said no" in notes

@@ -43,7 +43,7 @@ def test_each_part_has_a_line(source, event, lines):
 def test_a_no_of_the_trigger_is_told_with_its_parts(judged):
     cheap = {**FULL, "data": {"total": 5.0, "items": []}}
     (result,) = judged({"events": [cheap], "expect": {"sends": [{"at": "1h"}]}})
-    assert [line.strip() for line in result.rehearsal.notes[0].splitlines()[1:]] == [
+    assert [line.strip() for line in result.notes[0].splitlines()[1:]] == [
         "true   has(event.total)   event.total = 5.0",
         "false  event.total >= 20  event.total = 5.0",
     ]
