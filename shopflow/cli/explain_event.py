@@ -22,9 +22,9 @@ from shopflow.lang.names import did_you_mean
 from shopflow.report.masking import Mask
 from shopflow.report.sentences import REFUSED, sentence
 from shopflow.rulebook import LoadedProject, load_project
-from shopflow.runtime.app import retained_of
 from shopflow.runtime.contact import region_of
 from shopflow.runtime.ingest import Ingest, Refused
+from shopflow.runtime.older_versions import retained_of
 
 #: Somebody of whom nothing is known.
 _NOBODY = "somebody-new"

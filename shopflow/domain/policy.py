@@ -129,6 +129,8 @@ class Retention:
     bodies: timedelta = timedelta(days=30)
     #: People who never confirmed that they signed up, and did nothing else.
     unconfirmed: timedelta = timedelta(days=30)
+    #: Bundles, from when they were live last; the last few stay however old they are.
+    bundles: timedelta = timedelta(days=395)
     #: Entries of the ledger, from the end of their consent on.
     consent_proof: timedelta = timedelta(days=1826)
     #: People, from their last contact on.

@@ -259,6 +259,10 @@ def _relabelled(store: Store, loaded: LoadedProject) -> Iterator[Refusal]:
         if isinstance(document, Mapping):
             label = str(document.get("id")), int(document.get("version") or 1)
             known.setdefault(label, []).append((digest, document))
+    for text in store.deployments.manifests().values():
+        for name, one in Manifest.from_json(text).workflows.items():
+            # Its document may be gone by now.
+            known.setdefault((name, one.version), []).append((one.digest, None))
     sources = loaded.sources
     for workflow in loaded.ruleset.workflows.values():
         old = known.get((workflow.id, workflow.version), ())

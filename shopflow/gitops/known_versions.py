@@ -38,6 +38,10 @@ def known_versions(store: Store) -> list[KnownVersion]:
     """All of them, by workflow and version; reads every customer once."""
     live, standing = _live(store), in_flight(store)
     known = {
+        (name, one.digest): one.version
+        for text in store.deployments.manifests().values()
+        for name, one in Manifest.from_json(text).workflows.items()
+    } | {
         (str(document["id"]), digest): int(document.get("version") or 1)
         for digest, document in store.views.retained_workflows().items()
         if isinstance(document, Mapping) and "id" in document

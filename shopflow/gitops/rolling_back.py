@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from shopflow.domain.customer import Customer
 from shopflow.errors import Conflict, DeployRefused, SettingsError
 from shopflow.gitops.bundle import Manifest
-from shopflow.store.deployments import SHA256, Deployment, Hold, Move, short
+from shopflow.store.deployments import SHA256, SHORT, Deployment, Hold, Move, short
+from shopflow.store.everybody import everybody
 from shopflow.store.protocol import Store
 
-#: Customers that are read at a time.
-PAGE = 1_000
 #: The fewest signs by which a digest or a commit may be named.
 FEWEST = 6
 
@@ -62,6 +60,7 @@ def way_back(store: Store, wanted: str | None) -> WayBack:
     if not history:
         raise SettingsError("nothing was ever deployed to this database; there is no way back")
     bad, *before = history
+    kept = store.deployments.manifests().keys()
     if wanted is None and bad.ramp:
         # What is live for the others is where all go back to.
         origin = next(one for one in before if one.newest_rules == bad.digest)
@@ -70,9 +69,14 @@ def way_back(store: Store, wanted: str | None) -> WayBack:
         to = _named(before, wanted)
         if to.digest == bad.newest_rules:
             raise SettingsError(f"{short(bad.digest)} is live already")
+        if to.digest not in kept:
+            raise SettingsError(
+                f"{short(to.digest)} was deployed on {to.at:%Y-%m-%d} and is no longer kept, see "
+                f"`bundles` in the retention policy; {_again(to)}"
+            )
     else:
         held = {hold.digest for hold in store.deployments.holds()} | {bad.newest_rules}
-        found = next((one for one in before if one.digest not in held), None)
+        found = next((one for one in before if one.digest in kept - held), None)
         if found is None:
             raise SettingsError(
                 "there are no earlier rules that are not held back; name some: "
@@ -132,23 +136,21 @@ def roll_back(
 def in_flight(store: Store) -> Counter[Version]:
     """How many enrolments are on their way, by workflow and version; reads every customer."""
     found: Counter[Version] = Counter()
-    for customer in _customers(store):
+    for customer in everybody(store):
         found.update((one.workflow, one.digest) for one in customer.enrolments)
     return found
-
-
-def _customers(store: Store) -> Iterator[Customer]:
-    for partition in range(store.partitions):
-        after = ""
-        while page := store.views.customers_after(partition, after, limit=PAGE):
-            yield from page
-            after = page[-1].id
 
 
 def _versions(store: Store, deployment: Deployment) -> set[Version]:
     kept = store.deployments.manifests().get(deployment.newest_rules)
     workflows = Manifest.from_json(kept).workflows if kept is not None else {}
     return {(name, one.digest) for name, one in workflows.items()}
+
+
+def _again(deployment: Deployment) -> str:
+    if not deployment.revision:
+        return "deploy the file that it was made as"
+    return f"deploy its commit: `shopflow deploy --ref {deployment.revision[:SHORT]}`"
 
 
 def _named(before: list[Deployment], wanted: str) -> Deployment:

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -22,6 +22,7 @@ from shopflow.gitops.bundle import Bundle, Manifest, folder_digest
 from shopflow.gitops.deploying import laid_out
 from shopflow.rulebook import LoadedProject, load_project
 from shopflow.runtime.faults import place_of
+from shopflow.runtime.older_versions import keep_documents
 from shopflow.store.deployments import Deployment, revision_of, short
 from shopflow.store.protocol import Store
 from shopflow.store.records import StoredRuleset
@@ -72,10 +73,13 @@ def activate(root: Path, store: Store) -> Activation:
 def of_deployment(root: Path, store: Store, deployment: Deployment) -> Activation:
     """What the deployment says is at work, made ready; see `load_deployed` for what is raised."""
     loaded = load_deployed(root, store, deployment.newest_rules)
+    keep_documents(store, loaded, datetime.now(UTC))
     ramp = None
     if deployment.ramp:
-        before = load_deployed(root, store, deployment.digest).ruleset.workflows
-        ramp = Ramp(share=deployment.share, salt=deployment.ramp, others=before)
+        before = load_deployed(root, store, deployment.digest)
+        keep_documents(store, before, datetime.now(UTC))
+        others = before.ruleset.workflows
+        ramp = Ramp(share=deployment.share, salt=deployment.ramp, others=others)
     return Activation(loaded=loaded, deployment=deployment, ramp=ramp)
 
 

@@ -13,13 +13,10 @@ from typing import Any
 
 from shopflow.channel import Sender
 from shopflow.domain.event import Facts
-from shopflow.domain.ruleset import Ramp, Ruleset
-from shopflow.domain.workflow import Workflow
-from shopflow.engine import RampedRulebook, Rulebook, with_retained
-from shopflow.errors import RulesInvalid
+from shopflow.domain.ruleset import Ramp
+from shopflow.engine import RampedRulebook, Rulebook
 from shopflow.gitops.bundle import RULE_SETTINGS
 from shopflow.lang.calendars import zone
-from shopflow.lang.older import compile_workflow
 from shopflow.lang.project import DeliveryMode, Project
 from shopflow.rulebook import LoadedProject, load_settings
 from shopflow.runtime import upkeep
@@ -46,6 +43,7 @@ from shopflow.runtime.links import Links
 from shopflow.runtime.meter import Meter
 from shopflow.runtime.nightly import Nightly, Watch, starter
 from shopflow.runtime.occasions import Occasions
+from shopflow.runtime.older_versions import with_older
 from shopflow.runtime.process import Processor
 from shopflow.runtime.products import ProductFacts
 from shopflow.runtime.retirement import Retirement
@@ -64,7 +62,7 @@ from shopflow.runtime.workset import Rules
 from shopflow.store.deployments import Deployment
 from shopflow.store.opening import open_store
 from shopflow.store.protocol import Store
-from shopflow.store.records import StoredRuleset, retained_workflows
+from shopflow.store.records import StoredRuleset
 
 log = logging.getLogger("shopflow.app")
 
@@ -108,7 +106,7 @@ class App:
         )
         products = ProductFacts(self.store.views)
         history = self.store.views.rulesets()
-        ruleset = self._ruleset_with_history(history)
+        ruleset = with_older(self.loaded, self.store, history)
         rulebook = RampedRulebook(ruleset, self.ramp) if self.ramp else Rulebook(ruleset)
         rules = Rules(
             rulebook=rulebook,
@@ -205,14 +203,6 @@ class App:
         self.store.deploy(digest, document, now)
         return True
 
-    def _ruleset_with_history(self, history: Sequence[StoredRuleset]) -> Ruleset:
-        """The ruleset with the versions that enrolments may still be pinned to."""
-        # Enrolments that are to end find no version of theirs at their next input.
-        ended = {digest for hold in self.store.deployments.holds() for digest in hold.ended}
-        documents = retained_workflows(history)
-        known = {digest: one for digest, one in documents.items() if digest not in ended}
-        return with_retained(self.loaded.ruleset, retained_of(self.loaded, known))
-
     def deliverer(
         self,
         write: StoreThread,
@@ -252,23 +242,6 @@ class App:
             stopped=Stops(self.store.views, self.hashes).among,
         )
         return Deliverer(carriers_of(project) if carriers is None else carriers, delivery)
-
-
-def retained_of(loaded: LoadedProject, documents: Mapping[str, object]) -> dict[str, Workflow]:
-    """The workflows of older revisions that can still be run, by digest, from their documents."""
-    current = {workflow.digest for workflow in loaded.ruleset.workflows.values()}
-    retained: dict[str, Workflow] = {}
-    for digest, document in documents.items():
-        if digest in current or not isinstance(document, Mapping):
-            continue
-        try:
-            workflow = compile_workflow(document, loaded.context)
-        except RulesInvalid as e:
-            log.warning("a workflow of an older revision cannot be run any more: %s", e)
-            continue
-        # Its identity is what it was compiled to then, not what today's program makes of it.
-        retained[digest] = replace(workflow, digest=digest)
-    return retained
 
 
 @contextmanager

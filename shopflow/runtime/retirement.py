@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -13,13 +12,11 @@ from shopflow.domain.policy import Retention
 from shopflow.runtime import erasure
 from shopflow.runtime.hashes import Hashes
 from shopflow.runtime.safety import SafetyLog
+from shopflow.store.everybody import everybody
 from shopflow.store.people import ENDED
 from shopflow.store.protocol import Store
 
 log = logging.getLogger("shopflow.upkeep")
-
-#: Customers that are looked at at a time.
-PAGE = 1_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: What somebody does who signs up and no more.
@@ -37,7 +34,9 @@ class Retirement:
     def retire(self, store: Store, retention: Retention, now: datetime) -> int:
         """Everybody is erased whose time is over; returns how many."""
         gone = 0
-        for customer in _everybody(store):
+        for customer in everybody(store):
+            if customer.alias_of is not None or is_subject(customer.id):
+                continue
             if _is_over(store, customer, retention, now):
                 person = erasure.person_of(store, customer.id)
                 erasure.erase(
@@ -54,14 +53,6 @@ class Retirement:
             store.people.scrub()
             log.info("people were erased whose time was over", extra={"count": gone})
         return gone
-
-
-def _everybody(store: Store) -> Iterator[Customer]:
-    for partition in range(store.partitions):
-        after = ""
-        while page := store.views.customers_after(partition, after, limit=PAGE):
-            yield from (one for one in page if one.alias_of is None and not is_subject(one.id))
-            after = page[-1].id
 
 
 def _is_over(store: Store, customer: Customer, retention: Retention, now: datetime) -> bool:

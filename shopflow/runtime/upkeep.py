@@ -14,6 +14,7 @@ from multiprocessing.process import BaseProcess
 from shopflow.domain.policy import Retention
 from shopflow.errors import SettingsError, StoreError
 from shopflow.runtime.addresses import fill_index
+from shopflow.runtime.older_versions import forget_bundles, forget_drained
 from shopflow.runtime.retirement import Retirement
 from shopflow.store.opening import open_store
 from shopflow.store.protocol import Store
@@ -81,6 +82,8 @@ def _run(url: str, partitions: int, retention: Retention, retirement: Retirement
         store = open_store(url, partitions=partitions, create=False)
         try:
             forget_old(store, retention, datetime.now(UTC))
+            forget_drained(store, datetime.now(UTC))
+            forget_bundles(store, retention, datetime.now(UTC))
             fill_index(store, retirement.hashes)
             retirement.retire(store, retention, datetime.now(UTC))
         finally:

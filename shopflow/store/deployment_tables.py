@@ -24,7 +24,7 @@ deployments = Table(
     PrimaryKeyConstraint("number"),
 )
 
-#: Archives of rules, kept for good; `manifest` is JSON, `content` packed by zlib and base64.
+#: Archives of rules; `manifest` is JSON, `content` packed by zlib and base64.
 bundles = Table(
     "bundles",
     metadata,

@@ -6,6 +6,7 @@ step by which rules change: whoever adds it second finds its number taken.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -72,7 +73,7 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredBundle:
-    """A bundle as it is kept: once, for good."""
+    """A bundle as it is kept."""
 
     digest: str
     #: What it says of itself, as JSON.
@@ -104,8 +105,8 @@ class Deployments(Protocol):
     def newest_number(self) -> int:
         """Its number, at little cost; 0 when there is none."""
 
-    def history(self, *, limit: int = 1_000) -> list[Deployment]:
-        """The newest first."""
+    def history(self, *, limit: int | None = 1_000) -> list[Deployment]:
+        """The newest first; all of them without a limit."""
 
     def bundle(self, digest: str) -> StoredBundle | None:
         """The bundle of that digest."""
@@ -132,3 +133,12 @@ class Deployments(Protocol):
         Raises:
             Conflict: Its number is taken: somebody else was quicker, and nothing was written.
         """
+
+    def rewrite_ruleset(self, seen: StoredRuleset, document: Mapping[str, object] | None) -> None:
+        """The ruleset has another document, or is gone without one.
+
+        Nothing happens where it was deployed again since it was seen.
+        """
+
+    def forget_bundles(self, digests: Collection[str], *, newest: int) -> None:
+        """These bundles are gone; nothing happens where another deployment is the newest."""

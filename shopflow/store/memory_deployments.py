@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
 from shopflow.errors import Conflict
 from shopflow.store.deployments import Deployment, Hold, StoredBundle
 from shopflow.store.memory_state import State
@@ -24,7 +27,7 @@ class MemoryDeployments:
         """See `Deployments`."""
         return len(self._state.deployments)
 
-    def history(self, *, limit: int = 1_000) -> list[Deployment]:
+    def history(self, *, limit: int | None = 1_000) -> list[Deployment]:
         """See `Deployments`."""
         return self._state.deployments[::-1][:limit]
 
@@ -62,3 +65,22 @@ class MemoryDeployments:
             if hold is not None:
                 self._holds[hold.digest] = hold
             self._state.deployments.append(deployment)
+
+    def rewrite_ruleset(self, seen: StoredRuleset, document: Mapping[str, object] | None) -> None:
+        """See `Deployments`."""
+        table = self._state.rulesets
+        with self._state.changing():
+            kept = table.get(seen.digest)
+            if kept is None or kept.deployed_at != seen.deployed_at:
+                return
+            if document is None:
+                self._state.drop(table, seen.digest)
+            else:
+                self._state.put(table, seen.digest, replace(kept, document=document))
+
+    def forget_bundles(self, digests: Collection[str], *, newest: int) -> None:
+        """See `Deployments`."""
+        with self._state.changing():
+            if self.newest_number() == newest:
+                for digest in digests:
+                    self._bundles.pop(digest, None)

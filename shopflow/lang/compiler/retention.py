@@ -23,6 +23,7 @@ def compile_retention(source: Source, root: Node, traits: Mapping[str, Trait]) -
         dead_letters=source.length(root.get("dead_letters"), plain.dead_letters),
         bodies=source.length(root.get("bodies"), plain.bodies),
         unconfirmed=source.length(root.get("unconfirmed"), plain.unconfirmed),
+        bundles=source.length(root.get("bundles"), plain.bundles),
         consent_proof=source.length(root.get("consent_proof"), plain.consent_proof),
         people=source.length(people.get("after") if people else None, plain.people),
         people_since=None if people is None else _last_contact(source, people["since"], traits),

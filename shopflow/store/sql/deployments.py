@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import zlib
 from base64 import b64decode, b64encode
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from shopflow.errors import Conflict
@@ -18,7 +19,7 @@ from shopflow.store.sql.database import Database, again
 from shopflow.store.tables import instant, micros
 
 _MILLION = 1_000_000
-_D, _B, _H = tables.deployments, tables.bundles, tables.holds
+_D, _B, _H, _R = tables.deployments, tables.bundles, tables.holds, tables.rulesets
 
 
 class SqlDeployments:
@@ -39,7 +40,7 @@ class SqlDeployments:
             return connection.execute(select(func.max(_D.c.number))).scalar() or 0
 
     @again
-    def history(self, *, limit: int = 1_000) -> list[Deployment]:
+    def history(self, *, limit: int | None = 1_000) -> list[Deployment]:
         """See `Deployments`."""
         wanted = select(_D).order_by(_D.c.number.desc()).limit(limit)
         with self._database.reading() as connection:
@@ -110,6 +111,25 @@ class SqlDeployments:
                 insert_all(connection, shapes.RULESETS, [kept])
             if hold is not None:
                 insert_all(connection, shapes.HOLDS, [_hold_row(hold)])
+
+    @again
+    def rewrite_ruleset(self, seen: StoredRuleset, document: Mapping[str, object] | None) -> None:
+        """See `Deployments`."""
+        same = (_R.c.digest == seen.digest, _R.c.deployed_at == micros(seen.deployed_at))
+        with self._database.writing() as connection:
+            if document is None:
+                connection.execute(delete(_R).where(*same))
+            else:
+                text = rows.to_json(dict(document), f"ruleset {seen.digest}")
+                connection.execute(update(_R).where(*same).values(document=text))
+
+    @again
+    def forget_bundles(self, digests: Collection[str], *, newest: int) -> None:
+        """See `Deployments`."""
+        is_newest = select(func.max(_D.c.number)).scalar_subquery() == newest
+        with self._database.writing() as connection:
+            for digest in sorted(digests):
+                connection.execute(delete(_B).where(_B.c.digest == digest, is_newest))
 
 
 def _bundle_row(bundle: StoredBundle) -> tuple[Any, ...]:
