@@ -13,6 +13,7 @@ import click
 from shopflow.cli.main import CLEAN, FINDINGS
 from shopflow.cli.options import PROJECT
 from shopflow.cli.rule import named
+from shopflow.cli.watching import watching
 from shopflow.gitops.fixing import mend
 from shopflow.gitops.git import changed_files, fork_of, trunk_of
 from shopflow.gitops.linting import View, finder, short_lived
@@ -105,6 +106,7 @@ def _form(ctx: click.Context, param: click.Parameter, path: Path | None) -> Path
     show_default=True,
     help="The least severity that makes the exit code 1.",
 )
+@watching
 def lint(
     paths: tuple[Path, ...],
     *,

@@ -123,7 +123,7 @@ class LazyGroup(click.Group):
             sys.stderr.close()
             sys.exit(CLEAN)
         except ShopflowError as e:
-            click.echo(_told(e), err=True)
+            click.echo(told(e), err=True)
             sys.exit(exit_code(e))
         except Exception:  # noqa: BLE001 - the outermost boundary: whatever it is, exit 3 with it
             traceback.print_exc()
@@ -143,5 +143,6 @@ def main() -> None:
     """The automatic messages of an online shop, from rules kept in git."""
 
 
-def _told(error: ShopflowError) -> str:
+def told(error: ShopflowError) -> str:
+    """The error as a command ends with it."""
     return str(error) if isinstance(error, RulesInvalid) else f"error: {error}"

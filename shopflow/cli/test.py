@@ -14,6 +14,7 @@ from rich.progress import track
 from shopflow.cli.main import CLEAN, FINDINGS, USAGE
 from shopflow.cli.options import PROJECT, write_report
 from shopflow.cli.test_of_record import test_of_record
+from shopflow.cli.watching import watching
 from shopflow.errors import RulesInvalid
 from shopflow.gitops.coverage import Coverage, floor, measure
 from shopflow.gitops.expecting import Result
@@ -100,7 +101,6 @@ def _pattern(
 )
 @click.option(
     "--output-file",
-    "output",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the report there; one line says how it went.",
 )
@@ -112,6 +112,7 @@ def _pattern(
 )
 @click.option("--workflow", help="With --from-customer: the workflow that it is a test of.")
 @PROJECT
+@watching
 @click.pass_context
 def test(  # noqa: PLR0917 - click passes each option by name
     ctx: click.Context,
@@ -124,7 +125,7 @@ def test(  # noqa: PLR0917 - click passes each option by name
     jobs: int,
     hasty: bool,  # noqa: FBT001
     update: bool,  # noqa: FBT001
-    output: Path | None,
+    output_file: Path | None,
     recorded: str | None,
     workflow: str | None,
     project: Path,
@@ -135,7 +136,7 @@ def test(  # noqa: PLR0917 - click passes each option by name
     """
     if recorded is not None:
         report = test_of_record(project, recorded, workflow)
-        _hand_out(report, output, f"wrote {output}")
+        _hand_out(report, output_file, f"wrote {output_file}")
         return
     if workflow is not None:
         raise click.UsageError("--workflow goes with --from-customer; PATHS and -k choose tests")
@@ -157,7 +158,7 @@ def test(  # noqa: PLR0917 - click passes each option by name
     about = {each.workflow for each in chosen} if paths or pattern else loaded.workflows
     coverage = None if sightings is None else _coverage(loaded, about, sightings)
     report = _FORMATS[style](results, coverage)
-    _hand_out(report, output, summary(results))
+    _hand_out(report, output_file, summary(results))
     enough = coverage is None or bar is None or _reaches(coverage, bar)
     ctx.exit(CLEAN if enough and all(result.passed for result in results) else FINDINGS)
 
