@@ -62,7 +62,7 @@ from shopflow.runtime.workset import Rules
 from shopflow.store.deployments import Deployment
 from shopflow.store.opening import open_store
 from shopflow.store.protocol import Store
-from shopflow.store.records import StoredRuleset
+from shopflow.store.records import Fence, StoredRuleset
 
 log = logging.getLogger("shopflow.app")
 
@@ -208,6 +208,7 @@ class App:
         write: StoreThread,
         *,
         owner: str = "embedded",
+        fence: Fence | None = None,
         carriers: Mapping[str, Carrier] | None = None,
         retry: RetryPolicy | None = None,
     ) -> Deliverer:
@@ -236,6 +237,7 @@ class App:
             write=write,
             clock=replay_clock if self.event_clock else wall_clock,
             owner=owner,
+            fence=fence,
             retry=retry or RetryPolicy(),
             meter=self.meter,
             note_sent=safety.note_sent if safety is not None else lambda _: None,

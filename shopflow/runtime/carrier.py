@@ -20,7 +20,7 @@ from shopflow.runtime.pacing import Outlet, outlets_of
 from shopflow.runtime.retry import RetryPolicy
 from shopflow.runtime.scribe import Write
 from shopflow.store.protocol import Store
-from shopflow.store.records import LeasedMessage, Retry, Settled
+from shopflow.store.records import Fence, LeasedMessage, Retry, Settled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +51,8 @@ class Delivery:
     clock: Callable[[], datetime]
     #: The same after a restart, so that what a killed process held is known at once.
     owner: str
+    #: Set where others may take the delivering over.
+    fence: Fence | None = None
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     #: Channels that repeat what was begun and never answered.
     resend: frozenset[str] = frozenset()

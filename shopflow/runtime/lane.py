@@ -157,6 +157,7 @@ class Lane:
             classes=self._outlet.classes,
             sender=self._outlet.name,
             pace=self._pace(now),
+            fence=self._delivery.fence,
         )
         if found and self._outlet.domains and self._is_paced:
             found = self._spread(found, now)

@@ -19,7 +19,7 @@ from shopflow.store.memory_state import State
 from shopflow.store.memory_traffic import MemoryTraffic
 from shopflow.store.memory_views import MemoryViews
 from shopflow.store.protocol import Batch
-from shopflow.store.records import Cursor, Pause, StoredRuleset, StreamPosition, lost
+from shopflow.store.records import Cursor, Fence, Pause, StoredRuleset, StreamPosition
 from shopflow.store.tally import day_of
 
 
@@ -65,9 +65,7 @@ class MemoryStore:
         state = self._state
         with state.changing() as tally:
             if stream is not None:
-                cursor = state.cursors.get(stream)
-                if cursor is None or cursor.epoch != epoch:
-                    raise lost(stream, epoch)
+                state.hold(Fence(stream, epoch or 0))
             yield MemoryBatch(state, tally, stream)
 
     def sync(self) -> None:

@@ -16,6 +16,7 @@ from shopflow.store.records import (
     PENDING,
     Begun,
     DeliveryState,
+    Fence,
     LeasedMessage,
     Pace,
     Recovered,
@@ -41,10 +42,13 @@ class MemoryOutbox:
         classes: Collection[MessageClass] | None = None,
         sender: str = "",
         pace: Pace | None = None,
+        fence: Fence | None = None,
     ) -> list[LeasedMessage]:
         """See `Outbox`."""
         state = self._state
         with state.changing():
+            if fence is not None:
+                state.hold(fence)
             given = (
                 None if pace is None else turns(pace, state.paces.get(pace.name, now), now, limit)
             )

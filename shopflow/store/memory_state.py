@@ -28,6 +28,7 @@ from shopflow.store.people import Tombstone
 from shopflow.store.records import (
     DeliveryState,
     Fate,
+    Fence,
     Pause,
     StatKey,
     StoredDeadLetter,
@@ -37,6 +38,7 @@ from shopflow.store.records import (
     StreamPosition,
     Suppression,
     Wait,
+    lost,
 )
 from shopflow.store.sweeps import Sweep
 from shopflow.store.tally import Tally, partition_of
@@ -134,6 +136,16 @@ class State:
                 self._add_up(tally)
             finally:
                 self._undo.clear()
+
+    def hold(self, fence: Fence) -> None:
+        """Nobody takes the stream over before this change is done.
+
+        Raises:
+            Conflict: Somebody has.
+        """
+        cursor = self.cursors.get(fence.stream)
+        if cursor is None or cursor.epoch != fence.epoch:
+            raise lost(fence)
 
     def put(self, table: dict[K, V], key: K, value: V) -> None:
         """The table holds this value at the key."""

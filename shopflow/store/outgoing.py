@@ -10,6 +10,7 @@ from shopflow.domain.ids import MessageId
 from shopflow.domain.policy import MessageClass
 from shopflow.store.records import (
     Begun,
+    Fence,
     HourOfSends,
     LatestSends,
     LeasedMessage,
@@ -34,6 +35,7 @@ class Outbox(Protocol):
         classes: Collection[MessageClass] | None = None,
         sender: str = "",
         pace: Pace | None = None,
+        fence: Fence | None = None,
     ) -> list[LeasedMessage]:
         """Messages of the channel that may go now, each in one owner's hands only.
 
@@ -41,6 +43,10 @@ class Outbox(Protocol):
         theirs, sent by the sender of that name. With a pace, no more than it has turns for, each
         with its turn. What a pause covers stays queued. A message past its `send_by` is among
         them: it is to be handed back.
+
+        Raises:
+            Conflict: Another has taken over what the fence names, and has looked already what this
+                owner had in its hands; nothing was leased.
         """
 
     def take_turns(self, pace: Pace, *, count: int, now: datetime) -> list[datetime]:

@@ -56,6 +56,13 @@ class Cursor(NamedTuple):
     position: str
 
 
+class Fence(NamedTuple):
+    """What is done behind it is refused once another has taken the stream over."""
+
+    stream: str
+    epoch: int
+
+
 class Arrival(NamedTuple):
     """A valid event on its way in: the partition that it came to, and the bytes as sent."""
 
@@ -333,6 +340,6 @@ def retained_workflows(rulesets: Iterable[StoredRuleset]) -> dict[str, object]:
     return kept
 
 
-def lost(stream: str, epoch: int | None) -> Conflict:
+def lost(fence: Fence) -> Conflict:
     """What a reader gets whose stream another one took over."""
-    return Conflict(f"another reader took over the stream {stream} (this one had epoch {epoch})")
+    return Conflict("another reader took over the stream {} (this one had epoch {})".format(*fence))

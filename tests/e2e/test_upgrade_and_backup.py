@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 from support import next_version
 from support.capped import CAPPED, MOST, most_within
@@ -17,6 +19,7 @@ from support.production import (
     administer,
     generated,
     sends_in,
+    wait_for,
     write_files,
     write_lines,
 )
@@ -87,11 +90,17 @@ def test_a_backup_of_postgresql_under_load_is_restored_and_the_events_sent_again
     backup = tmp_path / "backup.dump"
     dump = program("pg_dump", "postgresql-client", "")
     restore = program("pg_restore", "postgresql-client", "")
+    half = len(LINES) // 2
     with Workers(shop) as workers:
-        shop.add(LINES)
+        shop.add(LINES[:half])
         workers.work_until(lambda: shop.done() > 50)
-        subprocess.run([dump, "-Fc", "-f", backup, shop.database], check=True)
-        assert not workers.is_done(), "it was under load"
+        with held_up_at_its_first_look(shop):
+            dumping = subprocess.Popen([dump, "-Fc", "-f", backup, shop.database])
+            wait_for(lambda: dumps_waiting(shop) == 1)
+            begun = shop.done()
+            shop.add(LINES[half:])
+            workers.work_until(lambda: shop.done() > begun)
+        assert dumping.wait() == 0
         workers.work_until(workers.is_done)
     folder = tmp_path / "restored"
     with a_shop(folder, files=CAPPED) as restored:
@@ -101,6 +110,23 @@ def test_a_backup_of_postgresql_under_load_is_restored_and_the_events_sent_again
         restored.add(LINES)
         restored.finish("drain", workers=1)
         check(restored, expected, duplicate=kept)
+
+
+@contextmanager
+def held_up_at_its_first_look(shop):
+    """A dump begins, and gets no further; nobody else needs that table."""
+    with psycopg.connect(shop.database) as other:
+        other.execute("LOCK TABLE alembic_version IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+def dumps_waiting(shop):
+    [(count,)] = administer(
+        shop.database,
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND application_name = 'pg_dump' AND wait_event_type = 'Lock'",
+    )
+    return count
 
 
 def test_a_backup_of_sqlite_under_load_is_restored_and_the_file_read_on(tmp_path):

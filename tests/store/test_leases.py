@@ -5,12 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import psycopg
 import pytest
+from support.production import administer, wait_for
 
 from shopflow.store.opening import open_store
+from shopflow.store.records import Fence, Pace
 
 MESSAGES = 240
 DELIVERER = """
@@ -75,3 +78,29 @@ def test_what_another_one_looks_at_is_left_to_it(shop, postgres_shop, now):
         )
     assert len(leased) == 5
     assert not {key for (key,) in locked} & {one.message.id for one in leased}
+
+
+def test_whoever_takes_a_seat_over_waits_for_the_lease_under_way(shop, postgres_shop, now):
+    """Else its look for what was left in other hands would miss that lease."""
+    fence = Fence("deliver:email", shop.take_over("deliver:email").epoch)
+    pace = Pace("email/all", timedelta(seconds=1), timedelta(seconds=9))
+    shop.outbox.take_turns(pace, count=1, now=now)
+    given = {"limit": 5, "now": now, "owner": "one", "lease_for": timedelta(minutes=1)}
+    with ThreadPoolExecutor() as threads, psycopg.connect(postgres_shop) as other:
+        other.execute("SELECT 1 FROM paces FOR UPDATE")
+        leasing = threads.submit(shop.outbox.lease, "email", **given, pace=pace, fence=fence)
+        wait_for(lambda: waiting(postgres_shop) == 1)
+        taking = threads.submit(shop.take_over, "deliver:email")
+        wait_for(lambda: waiting(postgres_shop) == 2)
+        other.rollback()
+        assert taking.result().epoch == fence.epoch + 1
+        assert leasing.done()
+    recovered = shop.outbox.recover(now=now, resend=[], owner="one")
+    assert recovered.requeued == len(leasing.result()) == 5
+
+
+def waiting(url):
+    """How many of the database's sessions wait for a lock."""
+    count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    [(found,)] = administer(url, f"{count} AND wait_event_type = 'Lock'")
+    return found

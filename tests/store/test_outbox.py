@@ -12,7 +12,8 @@ import pytest
 from shopflow.domain.event import DeliveryReport, Outcome
 from shopflow.domain.journal import Cancel
 from shopflow.domain.policy import MessageClass
-from shopflow.store.records import Begun, DeliveryState, Pause, Retry, Settled
+from shopflow.errors import Conflict
+from shopflow.store.records import Begun, DeliveryState, Fence, Pause, Retry, Settled
 
 MINUTE = timedelta(minutes=1)
 
@@ -276,6 +277,20 @@ def test_a_lease_that_ran_out_is_taken_back_from_anyone(make, queue, lease, stor
     recovered = store.outbox.recover(now=now + MINUTE, resend=[], owner="other")
     assert recovered.requeued == 1
     assert ids(lease("two", at=now + MINUTE)) == ["m"]
+
+
+def test_behind_a_fence_that_another_took_down_nothing_is_leased(opener, make, now):
+    first, second = opener(), opener()
+    with first.transaction() as batch:
+        batch.queue([make.message() for _ in range(3)])
+    mine = Fence("deliver:email", first.take_over("deliver:email").epoch)
+    held = {"limit": 2, "now": now, "owner": "one", "lease_for": MINUTE, "fence": mine}
+    assert len(first.outbox.lease("email", **held)) == 2
+    second.take_over("deliver:email")
+    second.outbox.recover(now=now, resend=[], owner="one")
+    with pytest.raises(Conflict, match="another reader took over the stream deliver:email"):
+        first.outbox.lease("email", **held)
+    assert set(states(second).values()) == {"queued"}
 
 
 def test_a_lane_takes_back_its_own_channel_only(make, queue, lease, store, now):

@@ -20,6 +20,10 @@ from shopflow.errors import StoreError
 #: Beats of every worker, at rest and without progress, after which the work stands still: more
 #: than a lease of a dead worker and the mending of its bell take.
 BEATS = 15
+#: The same where somebody is always at work, as a clock on the wall is.
+BUSY_BEATS = 45
+#: Beats after which it stands still though somebody is always at something, such as the clock.
+BUSY_BEATS = 45
 
 
 class Stalled(AssertionError):  # noqa: N818 - the name is the claim
@@ -87,13 +91,20 @@ class Workers:
         """Returns once every worker's schedule has rung so many times more; Redis must be there."""
         watch = _Watch(self)
         while watch.least() < count:
+            self.alive()
             watch.listen()
             time.sleep(0.05)
 
     def wait_for_word(self, words):
         """Returns once a worker has said so."""
         while words not in self.said():
+            self.alive()
             time.sleep(0.05)
+
+    def alive(self):
+        """A worker lives through anything that happens to its servers."""
+        for one in self.running:
+            assert one.poll() is None, f"a worker ended: {self.said()[-2000:]}"
 
     def said(self):
         """All that they wrote to standard output and error."""
@@ -124,25 +135,29 @@ class _Watch:
     def __init__(self, workers):
         self.workers = workers
         self.shop = workers.shop
-        self.seen = None
+        self.seen = self.told = None
+        self.rung = {}
         self.beats = {}
-        self.counts = {}
+        self.rested = self.moved = {}
 
     def look(self):
         """Raises when nothing has moved for long, by the workers' own time."""
-        for one in self.workers.running:
-            # A worker lives through anything that happens to its servers.
-            assert one.poll() is None, f"a worker ended: {self.workers.said()[-2000:]}"
+        self.workers.alive()
         try:
             progress, resting = self.shop.progress(), self.shop.at_rest()
             self.listen()
         except (RedisError, StoreError):
-            self.counts = {}
+            self.rested = self.moved = dict(self.beats)
             return
         if progress != self.seen or not resting:
-            self.seen, self.counts = progress, {}
-        if self.least() >= BEATS:
-            raise Stalled(f"nobody is at work and this is left: {progress}")
+            self.seen, self.rested = progress, dict(self.beats)
+        # A clock on the wall moves its streams for ever.
+        told = progress[:3]
+        if told != self.told:
+            self.told, self.moved = told, dict(self.beats)
+        if self.least(self.rested) >= BEATS or self.least(self.moved) >= BUSY_BEATS:
+            left = self.workers.said()[-2000:]
+            raise Stalled(f"this is left, and nothing comes of it: {progress}\n{left}")
 
     def listen(self):
         """Counts how often each worker's schedule has rung."""
@@ -150,13 +165,15 @@ class _Watch:
         ours = {str(one.pid) for one in self.workers.running}
         for name, at in self.shop.redis.zrange(key, 0, -1, withscores=True):
             pid = name.decode().split(":")[1]
-            if pid in ours and self.beats.get(pid, at) != at:
-                self.counts[pid] = self.counts.get(pid, 0) + 1
-            self.beats[pid] = at
+            if pid in ours and self.rung.get(pid, at) != at:
+                self.beats[pid] = self.beats.get(pid, 0) + 1
+            self.rung[pid] = at
 
-    def least(self):
-        """How often the one that rang least did."""
-        return min((self.counts.get(str(one.pid), 0) for one in self.workers.running), default=0)
+    def least(self, since=None):
+        """How often the one that rang least did, since then."""
+        before = since or {}
+        pids = [str(one.pid) for one in self.workers.running]
+        return min((self.beats.get(pid, 0) - before.get(pid, 0) for pid in pids), default=0)
 
 
 def _end(worker):

@@ -18,6 +18,7 @@ from shopflow.runtime.carrier import Carrier
 from shopflow.runtime.deliver import Deliverer
 from shopflow.runtime.embedded import StoreThread
 from shopflow.store.protocol import Store
+from shopflow.store.records import Fence
 
 #: Seconds between two looks whether the turn is over.
 LOOK = 0.01
@@ -65,9 +66,10 @@ class Deliveries:
             StoreError: Receipts can no longer be kept.
         """
         store = self._store
-        name = f"deliver:{seat}"
+        name = _stream(seat)
         epoch, position = store.take_over(name)
-        # The position is the last turn that has nothing in its hands any more.
+        # The position is the last turn that has nothing in its hands any more. A call of it that
+        # is still under way, or comes later, puts nothing there: leases are fenced.
         for earlier in range(int(position or 0) + 1, epoch):
             self._deliverer(app, seat, earlier).recover()
         with store.transaction(name, epoch) as batch:
@@ -98,7 +100,13 @@ class Deliveries:
         channel, _, number = seat.partition(_SEAT)
         carriers = {channel: self._carriers[channel]}
         owner = f"turn-{number}-{epoch}" if number else f"turn-{epoch}"
-        return app.deliverer(self._write, owner=owner, carriers=carriers)
+        fence = Fence(_stream(seat), epoch)
+        return app.deliverer(self._write, owner=owner, fence=fence, carriers=carriers)
+
+
+def _stream(seat: str) -> str:
+    """The name that a seat's turns are counted under."""
+    return f"deliver:{seat}"
 
 
 async def _ended(tasks: Collection[asyncio.Task[object]]) -> None:

@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from shopflow.errors import StoreError, Unstorable
+from shopflow.store import tables
+from shopflow.store.records import Fence, lost
 from shopflow.store.sql.dialect import Dialect
 from shopflow.store.tally import partition_of
 
@@ -46,6 +48,22 @@ class Database:
             connection = plain.execution_options(reading=True)
             with connection.begin():
                 yield connection
+
+
+def hold(connection: Connection, fence: Fence) -> None:
+    """Whoever takes the stream over waits for this transaction.
+
+    Raises:
+        Conflict: Somebody has taken it over.
+    """
+    table = tables.cursors
+    mine = connection.execute(
+        update(table)
+        .where(table.c.stream == fence.stream, table.c.epoch == fence.epoch)
+        .values(epoch=fence.epoch)
+    )
+    if not mine.rowcount:
+        raise lost(fence)
 
 
 @contextmanager

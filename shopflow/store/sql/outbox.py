@@ -31,6 +31,7 @@ from shopflow.store.records import (
     PENDING,
     Begun,
     DeliveryState,
+    Fence,
     LeasedMessage,
     Pace,
     Recovered,
@@ -39,7 +40,7 @@ from shopflow.store.records import (
 )
 from shopflow.store.sql import rows, shapes
 from shopflow.store.sql.carrying import tell_row, write_tally, write_tells
-from shopflow.store.sql.database import Database, again
+from shopflow.store.sql.database import Database, again, hold
 from shopflow.store.sql.words import WORDS, key_of, one_each, row_of
 from shopflow.store.tables import instant, micros
 from shopflow.store.tally import Tally
@@ -67,9 +68,12 @@ class SqlOutbox:
         classes: Collection[MessageClass] | None = None,
         sender: str = "",
         pace: Pace | None = None,
+        fence: Fence | None = None,
     ) -> list[LeasedMessage]:
         """See `Outbox`."""
         with self._database.writing() as connection:
+            if fence is not None:
+                hold(connection, fence)
             given = (
                 None if pace is None else turns(pace, self._next_turn(connection, pace), now, limit)
             )

@@ -11,11 +11,11 @@ from sqlalchemy import update
 from shopflow.store import tables
 from shopflow.store.delivery import pause_entry, resume_entry
 from shopflow.store.protocol import Batch
-from shopflow.store.records import Cursor, Pause, lost
+from shopflow.store.records import Cursor, Fence, Pause
 from shopflow.store.sql import retention, rows, shapes
 from shopflow.store.sql.batch import SqlBatch
 from shopflow.store.sql.codes import SqlCodes
-from shopflow.store.sql.database import Database, again, sentences
+from shopflow.store.sql.database import Database, again, hold, sentences
 from shopflow.store.sql.deployments import SqlDeployments
 from shopflow.store.sql.keys import SqlKeys
 from shopflow.store.sql.outbox import SqlOutbox
@@ -67,17 +67,9 @@ class SqlStore:
     @contextmanager
     def transaction(self, stream: str | None = None, epoch: int | None = None) -> Iterator[Batch]:
         """See `Store`."""
-        table = tables.cursors
         with self._database.writing() as connection:
             if stream is not None:
-                # A write, so that whoever takes over meanwhile waits for this batch.
-                mine = connection.execute(
-                    update(table)
-                    .where(table.c.stream == stream, table.c.epoch == epoch)
-                    .values(epoch=epoch)
-                )
-                if not mine.rowcount:
-                    raise lost(stream, epoch)
+                hold(connection, Fence(stream, epoch or 0))
             batch = SqlBatch(self._database, connection, stream)
             yield batch
             batch.flush()

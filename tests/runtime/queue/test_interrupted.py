@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 from rq.timeouts import JobTimeoutException
+from support.production import wait_for
 
 from shopflow.channel import OnUncertain
+from shopflow.errors import StoreError
 from shopflow.lang.project import Delivery, DeliveryMode
 from shopflow.runtime.carrier import Carrier
 from shopflow.runtime.queue.bells import Bell, Kind
@@ -131,6 +134,39 @@ def test_a_turn_that_is_interrupted_in_its_own_code_ends_in_order(shop):
         assert not asyncio.all_tasks(deliveries._loop.get_loop())
         assert not shop.store.outbox.in_hand()
         deliveries.work(shop.app, "log", never, lambda: None)
+    all_left_once(shop, channel)
+
+
+def test_a_lease_that_outlives_its_turn_leaves_nothing_in_dead_hands(shop, monkeypatch):
+    """The store is called by a thread, which goes on while the turn ends with an error."""
+    channel, outbox = RecordingChannel(), shop.store.outbox
+    record, lease = outbox.record, outbox.lease
+    refused, late = threading.Event(), threading.Event()
+
+    def recorded(**words):
+        if not refused.is_set():
+            wait_for(lambda: deliveries._write._executor._work_queue.qsize() > 0)
+            refused.set()
+            raise StoreError("the disk is full")
+        return record(**words)
+
+    def leased(*words, **more):
+        if refused.is_set() and not late.is_set():
+            assert late.wait(60)
+            # Whichever sender's it is, there is something for it.
+            more["classes"] = None
+        return lease(*words, **more)
+
+    monkeypatch.setattr(outbox, "record", recorded)
+    monkeypatch.setattr(outbox, "lease", leased)
+    with deliveries_on(shop, channel) as deliveries, deliveries_on(shop, channel) as other:
+        with pytest.raises(StoreError, match="the disk is full"):
+            deliveries.work(shop.app, "log", never, lambda: None)
+        # Another worker's turn takes back what the dead one held, and only then that leases more.
+        other.work(shop.app, "log", lambda: True, lambda: None)
+        late.set()
+        deliveries._write.close()
+        other.work(shop.app, "log", never, lambda: None)
     all_left_once(shop, channel)
 
 
