@@ -8,12 +8,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import click
 from redis import RedisError
+from rq.exceptions import StopRequested
 
 from shopflow.cli.options import LOGS, PROJECT
 from shopflow.errors import StoreError
@@ -145,19 +146,33 @@ def _serve(fleet: Fleet, schedule: Schedule | None) -> None:
 
 def _work(fleet: Fleet, burst: Burst | None) -> None:
     """Answers until stopped or done; RQ ends a worker that lost its Redis, so begin again."""
-    held = False
-    while True:
-        try:
-            # Once: what comes later is not read, and stops nobody who is at work.
-            held = held or hold_to_json(fleet)
-            one = BellWorker(fleet, find_more=burst.find_more if burst else None)
-            one.run()
-        except RedisError as e:
-            say(trouble(e))
-        else:
-            if one.stopping or (burst is not None and burst.done):
+    held, one = False, None
+    # A signal may come between two of them as well.
+    with suppress(StopRequested), _signals_as_before():
+        while True:
+            try:
+                # Once: what comes later is not read, and stops nobody who is at work.
+                held = held or hold_to_json(fleet)
+                one = BellWorker(fleet, find_more=burst.find_more if burst else None)
+                one.run()
+                done = burst is not None and burst.done
+            except RedisError as e:
+                say(trouble(e))
+                done = False
+            if done or (one is not None and one.stopping):
                 return
-        time.sleep(AGAIN)
+            time.sleep(AGAIN)
+
+
+@contextmanager
+def _signals_as_before() -> Iterator[None]:
+    """What RQ does with them ends with its workers; then nothing is in hand, and they end us."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _end_with_crew() -> None:

@@ -193,6 +193,21 @@ def test_redis_killed_and_started_again_empty(shop, redis, expected):
     check(shop, expected, **({"duplicate": known} if known else {}))
 
 
+def test_a_worker_that_is_stopped_while_redis_is_away_ends_in_order(shop, redis):
+    with Workers(shop, 1) as workers:
+        shop.add(LINES[:20])
+        workers.work_until(workers.is_done)
+        redis.stop(signal.SIGKILL)
+        try:
+            workers.wait_for_word("Redis cannot be reached")
+            worker = workers.running.pop()
+            worker.terminate()
+            assert worker.wait(60) == 0
+        finally:
+            redis.start()
+        assert "Traceback" not in workers.said()
+
+
 def test_a_worker_held_up_for_longer_than_its_lease_wakes_to_nothing(shop, expected):
     """Two believe that the partitions are theirs, and really run side by side."""
     with Workers(shop, 2) as workers:

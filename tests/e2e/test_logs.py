@@ -34,7 +34,9 @@ def events():
 
 def lines_of(stderr):
     """Every line as JSON; each has a time, a level and a message."""
-    found = [json.loads(line) for line in stderr.splitlines()]
+    lines = stderr.splitlines()
+    assert all(line.startswith("{") for line in lines), stderr
+    found = list(map(json.loads, lines))
     assert all({"at", "level", "logger", "message"} <= line.keys() for line in found)
     return found
 

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from redis import Redis
 from rq import Queue, SimpleWorker
+from rq.exceptions import StopRequested
 from rq.executions import Execution
 from rq.job import Job
 from rq.serializers import JSONSerializer
@@ -68,6 +69,7 @@ class BellWorker(SimpleWorker):
         #: In a burst: finds more to do; False when nothing is left.
         self._find_more = find_more
         self.stopping = False
+        self._at_job = False
 
     def run(self) -> None:
         """Answers until stopped, or in a burst until nothing is left."""
@@ -92,8 +94,12 @@ class BellWorker(SimpleWorker):
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Performs the job here; then its bell may ring again."""
-        super().execute_job(job, queue)
-        self._fleet.answered()
+        self._at_job = True
+        try:
+            super().execute_job(job, queue)
+            self._fleet.answered()
+        finally:
+            self._at_job = False
 
     def perform_job(self, job: Job, queue: Queue, execution: Execution) -> bool:
         """Performs the job with the fleet at hand."""
@@ -105,6 +111,17 @@ class BellWorker(SimpleWorker):
         """The job at hand ends after its batch, and the worker after the job."""
         self.stopping = True
         self._fleet.cut()
+
+    def _shutdown(self) -> None:
+        """RQ asks Redis whether a job is at hand, which a signal cannot wait for, and may be away.
+
+        Raises:
+            StopRequested: None is.
+        """
+        # Also for when somebody takes that for an error of his own.
+        self._stop_requested = True
+        if not self._at_job:
+            raise StopRequested
 
     def kill_horse(self, sig: signal.Signals = signal.SIGKILL) -> None:
         """RQ's command to stop a job: it ends after its batch."""
