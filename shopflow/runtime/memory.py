@@ -17,7 +17,13 @@ YOUNG = 200_000
 
 @contextmanager
 def settled() -> Iterator[None]:
-    """All that has been loaded so far is taken to stay, until this ends."""
+    """All that has been loaded so far is taken to stay, until this ends.
+
+    Where something stays already, as within another `settled`, all remains as it is.
+    """
+    if gc.get_freeze_count():
+        yield
+        return
     pace = gc.get_threshold()
     gc.collect()
     gc.freeze()
