@@ -61,6 +61,9 @@ def _form(ctx: click.Context, param: click.Parameter, path: Path | None) -> Path
     metavar="[=BASE]",
     help="Show problems of files that differ from BASE, or from where main was left.",
 )
+@click.option(
+    "--allow-shrink", is_flag=True, help="With --changed: many workflows are meant to be gone."
+)
 @click.option("--fix", is_flag=True, help="Mend what can be mended for sure.")
 @click.option("--unsafe-fixes", is_flag=True, help="Mend what wants a look afterwards as well.")
 @click.option(
@@ -112,6 +115,7 @@ def lint(
     *,
     project: Path,
     changed: str | None,
+    allow_shrink: bool,
     fix: bool,
     unsafe_fixes: bool,
     diff: bool,
@@ -140,7 +144,8 @@ def lint(
         base = None if changed is None else fork_of(root, changed or trunk_of(root))
         files = None if base is None else changed_files(root, base)
         view = View(root, paths=paths, files=files, select=select, ignore=ignore)
-        with short_lived(), finder(root, base, files or frozenset(), _today()) as find:
+        finding = finder(root, base, files or frozenset(), _today(), allow_shrink=allow_shrink)
+        with short_lived(), finding as find:
             if fix or unsafe_fixes or diff:
                 mended = mend(root, find, wanted=view.shows, unsafe=unsafe_fixes)
                 if diff:

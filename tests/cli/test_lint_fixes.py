@@ -279,3 +279,25 @@ def test_front_matter_is_mended_where_it_stands(shop, lint):
     assert (shop / template).read_text(encoding="utf-8") == (
         "---\nsubject: |\n  !Hello\n---\nHello\n"
     )
+
+
+def test_changed_tells_what_speaks_against_the_change_itself(shop, lint):
+    git(shop, "checkout", "--quiet", "-b", "work")
+    weaker = {**CONSENT, "purposes": {**CONSENT["purposes"]}}
+    weaker["purposes"]["marketing"] = {"class": "service"}
+    write(shop, {"rules/policies/consent.yaml": yaml.safe_dump(weaker)})
+    (code, output) = lint("--changed", "--format", "json")
+    assert (code, codes(output)) == (1, ["SF605"])
+    assert codes(lint("--format", "json")[1]) == []
+    # Of rules that do not compile nobody knows what they change.
+    write(shop, {NOTE: SOUND.replace("event.order_id", "event.ordre_id")})
+    assert "SF605" not in codes(lint("--changed", "--format", "json")[1])
+
+
+def test_rules_that_are_gone_are_told_unless_they_are_meant_to_be(shop, lint):
+    git(shop, "checkout", "--quiet", "-b", "work")
+    (shop / NOTE).unlink()
+    code, output = lint("--changed", "--format", "concise")
+    assert code == 1
+    assert "rules/workflows:1:1: error[SF607]: no workflow is left: note" in output
+    assert lint("--changed", "--allow-shrink")[0] == 0

@@ -49,8 +49,14 @@ def run(root, *words):
     return ran.exit_code, ran.output
 
 
-def lint(root):
-    return run(root, "lint", "--format", "text")
+def lint(root, *options):
+    return run(root, "lint", "--format", "text", *options)
+
+
+def lint_changed(root):
+    """The exit code, and the codes of what the branch is told."""
+    code, output = run(root, "lint", "--changed=main", "--format", "json")
+    return code, [problem["code"] for problem in json.loads(output)["problems"]]
 
 
 def plan(root, *options):
@@ -65,6 +71,9 @@ def assert_told(output, *lines):
 def test_a_wait_that_changes_is_told_and_held_against_the_bars(shop):
     edit(shop, CART, ("first_wait: 1h", "first_wait: 30m"))
     assert lint(shop)[0] == 0
+    assert lint_changed(shop) == (1, ["SF609"])
+    edit(shop, CART, ("version: 1", "version: 2"))
+    assert lint_changed(shop) == (0, [])
     code, output = plan(shop)
     assert code == 0
     assert_told(
@@ -93,6 +102,7 @@ def test_a_broken_field_stops_lint_and_plan_at_its_line(shop):
 def test_a_weaker_cap_needs_a_reason(shop):
     edit(shop, CAPS, ("max: 3", "max: 4"))
     assert lint(shop)[0] == 0
+    assert lint_changed(shop) == (1, ["SF605"])
     code, output = plan(shop)
     assert code == 1
     assert_told(
@@ -105,6 +115,7 @@ def test_a_weaker_cap_needs_a_reason(shop):
     code, output = plan(shop)
     assert code == 0
     assert_told(output, "info[SF605]", "because: agreed for the sale")
+    assert lint_changed(shop) == (0, ["SF605"])
     # What explained the change before explains no other.
     git(shop, "branch", "--force", "main")
     edit(shop, CAPS, ("max: 4", "max: 5"))
@@ -130,6 +141,7 @@ def test_weaker_consent_and_quiet_hours_need_a_reason_too(shop, path, change, to
 def test_a_step_that_is_gone_with_people_at_it(shop):
     edit(shop, CART, ("{id: settle,", "{id: pause,"), ("steps:", UPGRADE))
     assert lint(shop)[0] == 0
+    assert lint_changed(shop) == (1, ["SF609", "SF601"])
     code, output = plan(shop)
     assert code == 1
     assert_told(
@@ -152,6 +164,7 @@ def test_a_workflow_under_a_new_id(shop):
         CART.replace("abandoned-cart", "cart-reminder"),
         ("id: abandoned-", "id: cart-reminder\n#"),
     )
+    assert "SF602" in lint_changed(shop)[1]
     code, output = plan(shop)
     assert code == 0
     assert_told(

@@ -90,17 +90,14 @@ def _steps_are_kept(change: _Change) -> Iterator[Problem]:
             if not isinstance(step, _STANDING) or renamed.get(name, name) in workflow.steps:
                 continue
             count = change.count(workflow.id, name)
-            meant = did_you_mean(name, fresh, label="new steps") if fresh else ""
-            hint = f"name its successor: in_flight: {{renamed: {{{name}: …}}}}; {meant}"
+            meant = f"; {did_you_mean(name, fresh, label='new steps')}" if fresh else ""
             yield workflow_problem(
                 change.head,
                 workflow.id,
                 "SF601",
                 f"step `{name}` is gone: {_people(count)} at it would end as `retired`",
                 key="in_flight",
-                hint=f"name its successor, in_flight: {{renamed: {{{name}: …}}}}; {hint}".rstrip(
-                    "; "
-                ),
+                hint=f"name its successor, in_flight: {{renamed: {{{name}: …}}}}{meant}",
             )
 
 
