@@ -234,14 +234,19 @@ def _kept(
     )
 
 
-def load_settings(root: Path, *, strict: bool = False) -> Project:
+def load_settings(
+    root: Path, *, strict: bool = False, env: Mapping[str, str] | None = None
+) -> Project:
     """The project's settings; its rules and channels may be broken, the database is not theirs.
+
+    `env` stands in for the process's environment.
 
     Raises:
         RulesInvalid: There is no shopflow.yaml that can be read; if strict, anything is wrong.
         SettingsError: It does not say which database.
     """
-    settings = read_settings(root.resolve(), process_environment(), lambda *_: [], strict=strict)
+    given = process_environment() if env is None else env
+    settings = read_settings(root.resolve(), given, lambda *_: [], strict=strict)
     if not settings.known or (strict and has_errors(settings.problems)):
         raise RulesInvalid(settings.problems)
     if "${" in settings.project.database:

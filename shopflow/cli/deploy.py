@@ -30,9 +30,11 @@ from shopflow.gitops.deploying import (
 from shopflow.gitops.deploying import deploy as swap
 from shopflow.gitops.revision import provenance_of, revision
 from shopflow.gitops.shadowing import shadowed
+from shopflow.lang.project import Project
 from shopflow.rulebook import load_settings
 from shopflow.runtime.app import database_url
 from shopflow.runtime.environment import hold_environment
+from shopflow.runtime.promotion import promoted
 from shopflow.store.deployments import short
 from shopflow.store.opening import open_store
 from shopflow.store.protocol import Store
@@ -56,6 +58,12 @@ def _percent(ctx: click.Context, param: click.Parameter, text: str | None) -> fl
 
 @click.command
 @click.argument("bundle", required=False)
+@click.option(
+    "--from",
+    "source",
+    metavar="ENVIRONMENT",
+    help="Take the BUNDLE from the database of this environment; without one, what is live there.",
+)
 @click.option("--ref", help="The rules of this commit, branch or tag, instead of the folder's.")
 @click.option(
     "--plan",
@@ -85,6 +93,7 @@ def _percent(ctx: click.Context, param: click.Parameter, text: str | None) -> fl
 @PROJECT
 def deploy(  # noqa: PLR0917 - click passes each option by name
     bundle: str | None,
+    source: str | None,
     ref: str | None,
     plan: Path | None,
     ramp: float | None,
@@ -97,22 +106,28 @@ def deploy(  # noqa: PLR0917 - click passes each option by name
 ) -> int:
     """Put rules to work: those of a BUNDLE, of a commit, or of the folder.
 
-    BUNDLE is a file of `shopflow bundle`, or the digest of one that was deployed here before. The
-    rules are compiled and their tests are run; then one row of the database makes them live, and
-    every worker takes them up within seconds, without a restart. Enrolments on their way go on as
-    their workflow says. Once something was deployed to a database, its workers run that and
-    nothing else, whatever their folder holds.
+    BUNDLE is a file of `shopflow bundle`, or the digest of one that was deployed here before; with
+    --from, of one that was deployed there, so that what was tried is what is put to work. The rules
+    are compiled and their tests are run; then one row of the database makes them live, and every
+    worker takes them up within seconds, without a restart. Enrolments on their way go on as their
+    workflow says. Once something was deployed to a database, its workers run that and nothing else,
+    whatever their folder holds.
 
     Exits with 1 and changes nothing when the rules have errors, tests fail, or a rail refuses.
     """
-    if bundle is not None and ref is not None:
-        raise click.UsageError("name a BUNDLE or --ref, not both")
+    if ref is not None and (bundle is not None or source is not None):
+        raise click.UsageError("name a BUNDLE or --ref, not both; --from is of bundles")
     if shadow and ramp is not None:
         raise click.UsageError("give --ramp or --shadow, not both")
     approved = read_plan(plan) if plan is not None else None
     leave = Leave(shrink=allow_shrink, lift_hold=lift_hold, plan=approved, ramp=ramp)
-    with _opened(project) as store:
-        candidate = _candidate(project, store, bundle, ref)
+    settings = load_settings(project)
+    with _opened(settings) as store:
+        if source is not None:
+            found = promoted(settings, source, bundle, lift=bool(lift_hold))
+            candidate = compiled(project, found)
+        else:
+            candidate = _candidate(project, store, bundle, ref)
         if shadow:
             candidate = shadowed(project, store, candidate)
         proposal = proposed(store, candidate, leave)
@@ -208,9 +223,8 @@ def _candidate(root: Path, store: Store, bundle: str | None, ref: str | None) ->
 
 
 @contextmanager
-def _opened(root: Path) -> Iterator[Store]:
+def _opened(settings: Project) -> Iterator[Store]:
     """The store of the project, made when it is missing: rules may come before events."""
-    settings = load_settings(root)
     store = open_store(database_url(settings), partitions=settings.partitions)
     try:
         hold_environment(store, settings)

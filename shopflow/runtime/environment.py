@@ -15,7 +15,7 @@ def hold_environment(store: Store, project: Project) -> None:
     Raises:
         SettingsError: It is of another one.
     """
-    kept = store.people.hold_setting(_NAME, project.environment)
+    kept = environment_of(store, project)
     if kept == project.environment:
         return
     raise SettingsError(
@@ -25,8 +25,13 @@ def hold_environment(store: Store, project: Project) -> None:
     )
 
 
+def environment_of(store: Store, project: Project) -> str:
+    """The environment that the store is of; the project's where it was of none yet."""
+    return store.people.hold_setting(_NAME, project.environment)
+
+
 def stamp(store: Store, project: Project) -> str:
     """The store is of the project's environment from now on; returns of which it was."""
-    kept = store.people.hold_setting(_NAME, project.environment)
+    kept = environment_of(store, project)
     store.people.set_setting(_NAME, project.environment)
     return kept
