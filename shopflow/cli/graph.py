@@ -11,6 +11,7 @@ import click
 
 from shopflow.cli.options import PROJECT
 from shopflow.domain.workflow import Workflow
+from shopflow.gitops.graph.changes import across, on_the_way
 from shopflow.gitops.graph.dependencies import events, everything
 from shopflow.gitops.graph.difference import difference
 from shopflow.gitops.graph.dot import dot, svg
@@ -18,6 +19,7 @@ from shopflow.gitops.graph.flow import flow
 from shopflow.gitops.graph.mermaid import mermaid
 from shopflow.gitops.graph.model import Graph
 from shopflow.gitops.graph.page import page
+from shopflow.gitops.plan.rule_changes import rule_changes
 from shopflow.gitops.revision import revision
 from shopflow.lang.names import did_you_mean
 from shopflow.rulebook import LoadedProject, load_project
@@ -108,15 +110,13 @@ def _difference(
     """Both drawn as one; of ways only those that differ, unless they are asked for by name."""
     old, new = before.ruleset.workflows, after.ruleset.workflows
     _check(names, {**old, **new})
-    changed = [
-        name
-        for name in sorted({*old, *new})
-        if name not in old or name not in new or old[name].digest != new[name].digest
-    ]
-    wanted = names or (changed if view == _FLOW else sorted({*old, *new}))
+    changes = rule_changes(before, after)
+    changed = {name for each in changes.workflows for name in (each.workflow, each.was) if name}
+    wanted = names or sorted(changed if view == _FLOW else {*old, *new})
     return difference(
         _drawing(before, [old[name] for name in wanted if name in old], view),
         _drawing(after, [new[name] for name in wanted if name in new], view),
+        on_the_way(before, after, changes) if view == _FLOW else across(changes),
     )
 
 

@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 import yaml
 from click.testing import CliRunner
+from support.repositories import commit
 from support.servers import tool
 from support.small_project import CART, project_files
 
@@ -64,6 +65,62 @@ def test_a_change_that_is_not_drawn_is_said(drawn):
     assert "nothing that is drawn has changed since main" in error
     assert "linkStyle" not in text
     assert ":::added" not in text
+
+
+def lines_of(text, mark):
+    """The texts of the nodes that carry the mark."""
+    return [line.split('"')[1].split("<br>") for line in text.splitlines() if f":::{mark}" in line]
+
+
+def test_what_no_text_shows_is_told_where_it_belongs(drawn):
+    late = {**REMINDER, "max_lateness": "3h", "with": {"total": "trigger.total + 1.0"}}
+    changed = {**CART, "priority": 10, "steps": [CART["steps"][0], late]}
+    text, _ = drawn(changed)
+    assert lines_of(text, "changed") == [
+        ["cart.updated", "when event.total #gt;= 20", "changed: priority added: 10"],
+        [
+            "email, else log",
+            "cart/reminder",
+            "changed: with.total trigger.total -#gt; trigger.total + 1.0",
+            "changed: max_lateness added: 3h",
+        ],
+    ]
+    # The way itself is as it was.
+    assert "linkStyle" not in text
+
+
+def test_what_the_drawing_shows_is_told_once(drawn):
+    text, _ = drawn({**CART, "trigger": {**CART["trigger"], "event": "cart.viewed"}})
+    assert lines_of(text, "changed") == [
+        ["cart.viewed", "when event.total #gt;= 20", "was: cart.updated"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "place", "told"),
+    [
+        ("rules/templates/cart/reminder/email.en.mjml", "Total {{", "In all {{",
+         "cart/reminder", "via templates.cart/reminder email.en"),
+        ("rules/policies/caps.yaml", "max: 100000", "max: 99999",
+         "cart.updated", "via caps.wide max 100000 -#gt; 99999"),
+    ],
+    ids=["template", "cap"],
+)  # fmt: skip
+def test_what_is_shared_is_told_of_each_that_uses_it(root, drawn, path, old, new, place, told):
+    marketing = {**CART, "purpose": "marketing"}
+    commit(root, {PATH: yaml.safe_dump(marketing)})
+    file = root / path
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+    (node,) = lines_of(drawn(marketing)[0], "changed")
+    assert place in node
+    assert node[-1].startswith(f"changed: {told}")
+    # Across workflows it stands at the thing itself, too.
+    nodes = lines_of(drawn(marketing, "--view", "all")[0], "changed")
+    shared = told.removeprefix("via ")
+    assert [node[0] for node in nodes if node[-1].startswith(f"changed: {told}")] == ["cart"]
+    assert any(node[-1].startswith(f"changed: {shared}") for node in nodes)
 
 
 def test_only_workflows_that_differ_are_drawn(drawn):

@@ -110,7 +110,7 @@ def _leaves(old: _Flat, new: _Flat) -> Iterator[Difference]:
     for path in dict.fromkeys([*new.leaves, *old.leaves]):
         before, after = old.leaves.get(path), new.leaves.get(path)
         # Of a step that came or went, one line says enough.
-        if same(before, after) or _step_of(path) in one_sided:
+        if same(before, after) or step_of(path) in one_sided:
             continue
         yield Difference(path=path, before=_shown(before), after=_shown(after))
 
@@ -141,7 +141,8 @@ def _operands(source: str) -> list[str]:
     return sorted([*found, text[begin:]])
 
 
-def _step_of(path: str) -> str:
+def step_of(path: str) -> str:
+    """The step that a field is of; empty where it is of none."""
     head, _, rest = path.partition(".")
     return rest.partition(".")[0].partition(" ")[0] if head == "steps" else ""
 
