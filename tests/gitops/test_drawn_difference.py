@@ -97,22 +97,22 @@ def test_what_the_drawing_shows_is_told_once(drawn):
 
 
 @pytest.mark.parametrize(
-    ("path", "old", "new", "place", "told"),
+    ("path", "change", "place", "told"),
     [
-        ("rules/templates/cart/reminder/email.en.mjml", "Total {{", "In all {{",
+        ("rules/templates/cart/reminder/email.en.mjml", ("Total {{", "In all {{"),
          "cart/reminder", "via templates.cart/reminder email.en"),
-        ("rules/policies/caps.yaml", "max: 100000", "max: 99999",
+        ("rules/policies/caps.yaml", ("max: 100000", "max: 99999"),
          "cart.updated", "via caps.wide max 100000 -#gt; 99999"),
     ],
     ids=["template", "cap"],
 )  # fmt: skip
-def test_what_is_shared_is_told_of_each_that_uses_it(root, drawn, path, old, new, place, told):
+def test_what_is_shared_is_told_of_each_that_uses_it(root, drawn, path, change, place, told):
     marketing = {**CART, "purpose": "marketing"}
     commit(root, {PATH: yaml.safe_dump(marketing)})
     file = root / path
     text = file.read_text()
-    assert old in text
-    file.write_text(text.replace(old, new))
+    assert change[0] in text
+    file.write_text(text.replace(*change))
     (node,) = lines_of(drawn(marketing)[0], "changed")
     assert place in node
     assert node[-1].startswith(f"changed: {told}")
