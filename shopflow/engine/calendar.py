@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
+from heapq import merge
+from itertools import groupby
+from operator import attrgetter
 
 from shopflow.domain.customer import Customer
-from shopflow.domain.event import Event, Facts
+from shopflow.domain.event import Facts
 from shopflow.domain.ids import EventId, fraction, is_subject
 from shopflow.domain.journal import Kind, Refusal
 from shopflow.domain.trigger import DateTrigger, EventTrigger, ScheduleTrigger
 from shopflow.domain.workflow import Workflow
-from shopflow.engine import dates, entry, news, segments, traits, triggers, zones
+from shopflow.engine import audiences, dates, entry, news, segments, traits, triggers
+from shopflow.engine.agenda import FAR, Occurrence, Start
 from shopflow.engine.names import (
     Names,
     customer_names,
@@ -26,64 +30,75 @@ from shopflow.errors import EvaluationError
 
 #: A calendar start that is noticed later than this is let go.
 MAX_LATENESS = timedelta(hours=24)
-#: Local time in the project's zone at which timed segments are looked at.
-SWEEP_AT = time(3)
 
-#: After everything that a calendar has.
-FAR = datetime.max.replace(tzinfo=UTC)
-
-_DAY = timedelta(days=1)
+_AT = attrgetter("at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Occurrence:
-    """One start by the calendar; no workflow means the daily look at timed segments."""
-
-    at: datetime
-    workflow: Workflow | None = None
-    item: object = None
-    #: Tells the items of an `each` apart where the workflow has no key.
-    number: int = 0
-    #: What it starts on, where that is an event about no customer.
-    event: Event | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What starts next, worked out once in a decision and used again while it holds."""
+class Dates:
+    """A customer's own next starts, used again within a decision while they hold."""
 
     after: datetime
+    first: datetime
     attributes: Mapping[str, object]
+    traits: Mapping[str, object]
     found: list[Occurrence]
 
     def holds(self, turn: Turn, after: datetime) -> bool:
-        """True when nothing has changed that the next starts depend on."""
+        """True when nothing has changed that the next dates hang on."""
+        customer = turn.customer
         return (
-            self.after <= after
-            and (not self.found or after < self.found[0].at)
-            and (turn.customer.attributes is self.attributes and turn.rulebook.dates_are_told)
+            self.after <= after < self.first
+            and customer.attributes is self.attributes
+            and customer.traits is self.traits
+            and turn.rulebook.dates_are_kept
         )
 
 
-def next_occurrences(turn: Turn, after: datetime) -> list[Occurrence]:
-    """All that start at the earliest instant strictly after this one."""
+def next_occurrences(turn: Turn, after: datetime, until: datetime) -> list[Occurrence]:
+    """All that start at the earliest instant after the one and up to the other.
+
+    Instants at which nothing can start for the customer pass on the way.
+    """
     if not turn.rulebook.has_calendar:
         return []
-    if turn.plan is None or not turn.plan.holds(turn, after):
-        found = [each for each in _all_next(turn, after) if each.at > after]
-        first = min((each.at for each in found), default=None)
-        found = [each for each in found if each.at == first]
-        turn.plan = Plan(after=after, attributes=turn.customer.attributes, found=found)
-    return turn.plan.found
+    dated = [each for each in next_dates(turn, after) if each.at <= until]
+    first = min((each.at for each in dated), default=None)
+    for at, occurrences in sweeps(turn.rulebook, turn.facts, after, first or until):
+        found = [each for each in occurrences if not _passes(turn, each)]
+        if found or at == first:
+            return [*(each for each in dated if each.at == at), *found]
+        turn.customer.calendar_at = at
+        turn.mark_time(at)
+    return [each for each in dated if each.at == first]
+
+
+def _passes(turn: Turn, occurrence: Occurrence) -> bool:
+    """True when the occurrence is nothing to the customer, and none of its dates moves by it."""
+    workflow = occurrence.workflow
+    if workflow is None or occurrence.event is not None or not turn.rulebook.dates_are_kept:
+        return False
+    return audiences.is_out_of_reach(turn, workflow)
 
 
 def next_dates(turn: Turn, after: datetime) -> list[Occurrence]:
     """What starts next for this customer alone; what starts for everybody is left to sweeps."""
-    return [
-        each
-        for workflow in turn.rulebook.date_triggers
-        for each in _dated(turn, workflow, _since_live(turn.facts, workflow, after))
-    ]
+    if not turn.rulebook.date_triggers:
+        return []
+    if turn.dates is None or not turn.dates.holds(turn, after):
+        found = [
+            each
+            for workflow in turn.rulebook.date_triggers
+            for each in _dated(turn, workflow, _since_live(turn.facts, workflow, after))
+        ]
+        turn.dates = Dates(
+            after=after,
+            first=min((each.at for each in found), default=FAR),
+            attributes=turn.customer.attributes,
+            traits=turn.customer.traits,
+            found=found,
+        )
+    return turn.dates.found
 
 
 def next_due(turn: Turn) -> datetime | None:
@@ -100,56 +115,56 @@ def next_due(turn: Turn) -> datetime | None:
 
 def is_quiet(rulebook: Rulebook, facts: Facts, after: datetime, until: datetime) -> bool:
     """True when nothing starts for everybody after the one instant and up to the other."""
-    if not rulebook.has_sweeps:
-        return True
-    known, since, first = rulebook.quiet_span
-    # What comes first after an instant comes first after all that lie between.
-    if known is not facts or not since <= after < first:
-        first = next_sweep(rulebook, facts, after) or FAR
-        rulebook.quiet_span = (facts, after, first)
-    return until < first
+    return next(sweeps(rulebook, facts, after, until), None) is None
 
 
-def _all_next(turn: Turn, after: datetime) -> Iterable[Occurrence]:
-    yield from next_dates(turn, after)
-    if turn.rulebook.has_sweeps:
-        yield from for_everybody(turn.rulebook, turn.facts, after)
+def sweeps(
+    rulebook: Rulebook, facts: Facts, after: datetime, until: datetime = FAR
+) -> Iterator[Start]:
+    """What starts for all customers at once, or for those of them in an audience, in order.
+
+    It starts after the one instant, and up to the other.
+    """
+    known = rulebook.agenda.after(after if facts.swept_to is None else max(after, facts.swept_to))
+    if occasions := _occasions(rulebook, facts, after):
+        known = _merged(occasions, known)
+    for at, occurrences in known:
+        if at > until:
+            return
+        found = [each for each in occurrences if _is_live(facts, each)]
+        if found:
+            yield Start(at, found)
 
 
-def for_everybody(rulebook: Rulebook, facts: Facts, after: datetime) -> Iterable[Occurrence]:
-    """What starts next for all customers at once, or for those of them in an audience."""
-    yield from _occasions(rulebook, facts, after)
-    if facts.swept_to is not None:
-        after = max(after, facts.swept_to)
-    for workflow in rulebook.schedule_triggers:
-        at = rulebook.next_scheduled(workflow, _since_live(facts, workflow, after))
-        yield Occurrence(at=at, workflow=workflow)
-    if rulebook.timed_segments:
-        where = zones.of_project(rulebook.ruleset)
-
-        def next_look(moment: datetime) -> datetime:
-            today = moment.astimezone(where).date()
-            looks = (zones.local(today + days * _DAY, SWEEP_AT, where) for days in range(3))
-            return min(look for look in looks if look > moment)
-
-        yield Occurrence(at=rulebook.upcoming.after("", after, next_look))
+def _merged(ours: Iterable[Start], theirs: Iterable[Start]) -> Iterator[Start]:
+    """Both in order of time; of one instant, ours come first."""
+    both = merge(ours, theirs, key=_AT)
+    for at, starts in groupby(both, key=_AT):
+        yield Start(at, [each for start in starts for each in start.occurrences])
 
 
-def _occasions(rulebook: Rulebook, facts: Facts, after: datetime) -> Iterable[Occurrence]:
+def _occasions(rulebook: Rulebook, facts: Facts, after: datetime) -> list[Start]:
     """Events with an audience; they are few, and each is known until its sweep is long over."""
+    found = []
     for event in facts.occasions:
         at = event.occurred_at
         for workflow in rulebook.audience_triggers if at > after else ():
             trigger = workflow.trigger
             assert isinstance(trigger, EventTrigger)  # noqa: S101 - the rulebook sorted them
-            if trigger.pattern.matches(event.type) and at > _since_live(facts, workflow, after):
-                yield Occurrence(at=at, workflow=workflow, event=event)
+            if trigger.pattern.matches(event.type):
+                found.append(Start(at, [Occurrence(at=at, workflow=workflow, event=event)]))
+    return sorted(found, key=_AT)
 
 
 def _since_live(facts: Facts, workflow: Workflow, after: datetime) -> datetime:
     """No occurrence from before the workflow went live counts."""
     since = facts.live_since.get(workflow.id)
     return after if since is None else max(after, since)
+
+
+def _is_live(facts: Facts, each: Occurrence) -> bool:
+    since = None if each.workflow is None else facts.live_since.get(each.workflow.id)
+    return since is None or each.at > since
 
 
 def _dated(turn: Turn, workflow: Workflow, after: datetime) -> Iterable[Occurrence]:
@@ -254,9 +269,7 @@ def _concerns(turn: Turn, workflow: Workflow, occurrence: Occurrence) -> bool:
 
 def next_sweep(rulebook: Rulebook, facts: Facts, after: datetime) -> datetime | None:
     """The next instant at which all customers have to be looked at."""
-    if not rulebook.has_sweeps:
-        return None
-    return min((each.at for each in for_everybody(rulebook, facts, after)), default=None)
+    return next((at for at, _ in sweeps(rulebook, facts, after)), None)
 
 
 def is_concerned(
@@ -277,17 +290,12 @@ def is_concerned(
     dates = [each.at for each in next_dates(turn, after)]
     if dates and (customer.next_due_at is None or min(dates) < customer.next_due_at):
         return True
-    while rulebook.has_sweeps:
-        found = [each for each in for_everybody(rulebook, facts, after) if after < each.at <= until]
-        if not found:
-            return False
-        after = min(each.at for each in found)
-        if turn.clock(after) - after > MAX_LATENESS:
-            continue
-        for each in found:
-            if each.at == after and _would_begin(turn, each):
-                return True
-    return False
+    return any(
+        _would_begin(turn, each)
+        for at, occurrences in sweeps(rulebook, facts, after, until)
+        if turn.clock(at) - at <= MAX_LATENESS
+        for each in occurrences
+    )
 
 
 def _would_begin(turn: Turn, occurrence: Occurrence) -> bool:

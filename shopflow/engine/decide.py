@@ -31,6 +31,7 @@ from shopflow.engine import (
     triggers,
     walk,
 )
+from shopflow.engine.agenda import Occurrence
 from shopflow.engine.jobs import Job, carry_out, rank
 from shopflow.engine.meetings import exits_and_waits
 from shopflow.engine.names import event_record, note_failure
@@ -120,7 +121,7 @@ def _decide_event(turn: Turn, event: Event, at: datetime) -> None:
 def _begin_for_subject(turn: Turn, event: Event, at: datetime) -> None:
     """Enrol a row that is nobody's: it has no traits, no segments and no consents."""
     _fire_until(turn, at, inclusive=False)
-    now = _mark_time(turn, at)
+    now = turn.mark_time(at)
     carry_out(_starts(turn, triggers.triggered(turn, event)))
     _drain(turn)
     _fire_until(turn, now, inclusive=False)
@@ -131,7 +132,7 @@ def _begin_segments(turn: Turn, at: datetime) -> None:
     if new := segments.begin(turn, at):
         carry_out(_starts(turn, new))
         _drain(turn)
-        _fire_until(turn, _mark_time(turn, at), inclusive=True)
+        _fire_until(turn, turn.mark_time(at), inclusive=True)
 
 
 def _hear(turn: Turn, news: News, at: datetime) -> None:
@@ -140,7 +141,7 @@ def _hear(turn: Turn, news: News, at: datetime) -> None:
         _fire_until(turn, at, inclusive=False)
     found = (turn.customer.enrolments.get(each) for each in news.enrolments)
     waiting = [enrolment for enrolment in found if enrolment is not None]
-    now = _mark_time(turn, at)
+    now = turn.mark_time(at)
     carry_out(exits_and_waits(turn, news.event, waiting, earlier=True))
     _drain(turn)
     _fire_until(turn, now, inclusive=False)
@@ -175,21 +176,22 @@ def _fire_until(turn: Turn, limit: datetime, *, inclusive: bool, timers_only: bo
             turn.customer.calendar_at = max(after, last)
         return
     for _ in range(MAX_TIMERS):
-        planned: list[calendar.Occurrence] = []
+        planned: list[Occurrence] = []
         after = turn.customer.calendar_at
-        if after is not None and not timers_only:
-            planned = calendar.next_occurrences(turn, after)
         due = turn.next_timer()
+        if after is not None and not timers_only:
+            until = last if due is None else min(due, last)
+            planned = calendar.next_occurrences(turn, after, until)
         starts = planned[0].at if planned else None
-        moment = min((each for each in (due, starts) if each is not None), default=None)
-        if moment is None or moment > limit or (moment == limit and not inclusive):
+        moment = due if starts is None else starts
+        if moment is None or moment > last:
             break
         new: list[entry.Entered] = []
         if starts == moment:
             turn.customer.calendar_at = moment
             new = [entered for each in planned for entered in calendar.begin(turn, each)]
         carry_out([*_due(turn, moment), *_starts(turn, new)])
-        _mark_time(turn, moment)
+        turn.mark_time(moment)
         _drain(turn)
     else:
         raise RuntimeError("the timers of one customer do not come to an end")
@@ -231,13 +233,6 @@ def _start(turn: Turn, workflow: Workflow, enrolment_id: EnrolmentId) -> None:
         walk.start(turn, workflow, enrolment)
 
 
-def _mark_time(turn: Turn, moment: datetime) -> datetime:
-    """The time that it is for the customer now; it never goes back."""
-    known = turn.customer.watermark
-    turn.customer.watermark = now = moment if known is None else max(known, moment)
-    return now
-
-
 def _drain(turn: Turn) -> None:
     """Decide what is pending: the event, then what that made us emit to this same customer."""
     # What is decided now may start something that is due at once.
@@ -255,7 +250,7 @@ def _drain(turn: Turn) -> None:
 def _apply(turn: Turn, event: Event) -> None:
     """Traits and segments, exits, waits, triggers; then every moved enrolment walks on."""
     late = _is_late(turn, event.occurred_at)
-    now = _mark_time(turn, event.occurred_at)
+    now = turn.mark_time(event.occurred_at)
     # Before the event: what it changes is entered and left, what was there is not.
     begun = segments.begin(turn, now)
     suppressed = profile.absorb(turn, event, late=late)

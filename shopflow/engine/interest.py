@@ -36,6 +36,14 @@ class Interest:
     is_goal: bool
 
 
+def is_kept(ruleset: Ruleset, path: tuple[str, ...]) -> bool:
+    """True for a trait or an attribute that no time changes, but inputs alone."""
+    name = path[1] if len(path) > 1 else ""
+    trait = ruleset.traits.get(name)
+    is_windowed = trait is not None and trait.window is not None
+    return path[0] == "customer" and name not in _NOT_TOLD and not is_windowed
+
+
 def segment_reads(ruleset: Ruleset, watched: Iterable[Segment]) -> frozenset[str]:
     """The traits and attributes that the segments hang on; none where it is anything else."""
     names: set[str] = set()
@@ -46,11 +54,10 @@ def segment_reads(ruleset: Ruleset, watched: Iterable[Segment]) -> frozenset[str
             continue
         seen.add(segment.name)
         for path in segment.when.reads:
-            root, name = path[0], path[1] if len(path) > 1 else ""
-            trait = ruleset.traits.get(name)
-            if root == "segments" and name in ruleset.segments:
+            name = path[1] if len(path) > 1 else ""
+            if path[0] == "segments" and name in ruleset.segments:
                 pending.append(ruleset.segments[name])
-            elif root != "customer" or name in _NOT_TOLD or (trait is not None and trait.window):
+            elif not is_kept(ruleset, path):
                 return frozenset()
             names.add(name)
         if segment.timed:

@@ -12,6 +12,7 @@ from shopflow.domain.expression import Expression
 from shopflow.domain.journal import Kind
 from shopflow.domain.workflow import Workflow
 from shopflow.engine import consent, traits
+from shopflow.engine.interest import is_kept
 from shopflow.engine.turn import Turn
 from shopflow.errors import EvaluationError
 
@@ -19,6 +20,9 @@ from shopflow.errors import EvaluationError
 SEEN_LENGTH = 200
 
 Names = dict[str, object]
+
+#: For what does not hang on it.
+_ANY_TIME = traits.EPOCH
 
 
 class Lazy(dict[str, object]):
@@ -67,6 +71,26 @@ def customer_names(turn: Turn, now: datetime, *, purpose: str | None = None) -> 
 
     names["customer"] = Lazy(lambda name, _: traits.read(ruleset, draft, name, now))
     names["reachable"] = Lazy(lambda name, _: consent.reachable(turn, name, purpose, now))
+    return {**names, "segments": Lazy(segment)}
+
+
+def timeless_names(turn: Turn, workflow: Workflow) -> Names:
+    """What no time changes while attributes and traits stay; reading anything else fails."""
+    draft, ruleset = turn.customer, turn.rulebook.ruleset
+
+    def trait(name: str, _: Lazy) -> object:
+        if not is_kept(ruleset, ("customer", name)):
+            raise EvaluationError(f"customer.{name} may change with time")
+        return traits.read(ruleset, draft, name, _ANY_TIME)
+
+    def segment(name: str, segments: Lazy) -> object:
+        return truth_of(ruleset.segments[name].when, {**names, "segments": segments})
+
+    names: Names = {
+        "__products__": turn.facts.products,
+        "customer": Lazy(trait),
+        "values": workflow.values,
+    }
     return {**names, "segments": Lazy(segment)}
 
 

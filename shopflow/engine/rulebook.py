@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from shopflow.domain.customer import Stand
-from shopflow.domain.event import MANUAL_START, Event, Facts
+from shopflow.domain.event import MANUAL_START, Event
 from shopflow.domain.expression import Expression
 from shopflow.domain.ids import StepId
 from shopflow.domain.policy import CalendarWindow
@@ -22,17 +22,22 @@ from shopflow.domain.trigger import (
     SegmentTrigger,
 )
 from shopflow.domain.workflow import Exit, OnChange, Status, Workflow
+from shopflow.engine.agenda import Agenda
 from shopflow.engine.beginnings import Beginnings
 from shopflow.engine.index import IndexedRule, RuleIndex
-from shopflow.engine.interest import Interest, SoftOptInOffer, segment_reads, segments_digest
+from shopflow.engine.interest import (
+    Interest,
+    SoftOptInOffer,
+    is_kept,
+    segment_reads,
+    segments_digest,
+)
 from shopflow.engine.upcoming import Upcoming
 
 #: The least time that sends are remembered, however short the caps are.
 MIN_HISTORY = timedelta(days=7)
 
 _CALENDAR_DAYS = {CalendarWindow.DAY: 2, CalendarWindow.WEEK: 8, CalendarWindow.MONTH: 32}
-
-_NEVER = datetime.min.replace(tzinfo=UTC)
 
 _MANUAL = EventPattern(types=frozenset({MANUAL_START}))
 
@@ -78,10 +83,11 @@ class Rulebook:
         self.has_calendar = bool(self.date_triggers) or self.has_sweeps
         #: Something starts for customers without an input of theirs.
         self.looks_at_everybody = self.has_calendar or self.beginnings.concern_all
-        told = {(name,) for name in ruleset.attributes if name not in ruleset.traits}
-        #: The dates that workflows start on hang on what customers have told, and on nothing else.
-        self.dates_are_told = all(
-            path[0] == "item" or (path[0] == "customer" and path[1:2] in told)
+        #: What starts for everybody by the clock; occasions, which are few, are facts.
+        self.agenda = Agenda(ruleset, self.schedule_triggers, looks=self.timed_segments)
+        #: Dates that workflows start on change with attributes and traits, and with nothing else.
+        self.dates_are_kept = all(
+            path[0] == "item" or is_kept(ruleset, path)
             for workflow in self.date_triggers
             for path in _date_reads(workflow)
         )
@@ -103,8 +109,6 @@ class Rulebook:
             for step in workflow.steps.values()
         )
         self.upcoming = Upcoming()
-        #: The facts by which, and the instants between which, nothing starts for everybody.
-        self.quiet_span: tuple[Facts | None, datetime, datetime] = (None, _NEVER, _NEVER)
         #: Of event types: whether the rules want nothing of them but to fold traits.
         self.counting: dict[str, bool] = {}
         self._hearing: dict[tuple[Stand, str], bool] = {}
@@ -215,14 +219,6 @@ class Rulebook:
                     watched = True
                     fields |= _event_fields(rule.when)
         return frozenset(fields) if watched else None
-
-    def next_scheduled(self, workflow: Workflow, after: datetime) -> datetime:
-        """The first occurrence of the workflow's schedule after that instant."""
-        trigger = workflow.trigger
-        assert isinstance(trigger, ScheduleTrigger)  # noqa: S101 - only those are asked for
-        return self.upcoming.after(
-            (workflow.id, workflow.digest), after, trigger.recurrence.next_after
-        )
 
     @property
     def awaited_types(self) -> frozenset[str]:

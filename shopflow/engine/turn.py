@@ -33,7 +33,8 @@ from shopflow.domain.workflow import Workflow
 from shopflow.engine.rulebook import Rulebook
 
 if TYPE_CHECKING:
-    from shopflow.engine.calendar import Plan
+    from shopflow.engine.audiences import Verdict
+    from shopflow.engine.calendar import Dates
 
 _changed_enrolment = changer(Enrolment)
 _journal_entry = maker(JournalEntry)
@@ -135,16 +136,17 @@ class Turn:
     __slots__ = (
         "_clock",
         "customer",
+        "dates",
         "drawn",
         "effects",
         "facts",
         "hops",
         "is_new",
         "pending",
-        "plan",
         "quiet_until",
         "rulebook",
         "trials",
+        "verdicts",
     )
 
     def __init__(
@@ -166,13 +168,21 @@ class Turn:
         self.hops = 0
         #: Nothing is due before it, as far as the customer is still as it was loaded.
         self.quiet_until: datetime | None = customer.next_due_at
-        #: What starts next by the calendar, where it has been worked out.
-        self.plan: Plan | None = None
+        #: The customer's own next starts, where they have been worked out.
+        self.dates: Dates | None = None
+        #: Whose audience is out of the customer's reach, by the workflow's digest.
+        self.verdicts: dict[str, Verdict] = {}
         self._clock = clock
 
     def clock(self, at: datetime) -> datetime:
         """The instant that gates go by: never before what is decided."""
         return at if self.facts.event_clock else max(at, self._clock)
+
+    def mark_time(self, moment: datetime) -> datetime:
+        """The time that it is for the customer now; it never goes back."""
+        known = self.customer.watermark
+        self.customer.watermark = now = moment if known is None else max(known, moment)
+        return now
 
     def journal(
         self,

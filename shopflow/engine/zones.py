@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shopflow.domain.policy import CalendarWindow
 from shopflow.domain.ruleset import Ruleset
-from shopflow.engine.turn import Draft
+
+if TYPE_CHECKING:
+    from shopflow.engine.turn import Draft
 
 _DAY = timedelta(days=1)
 _DECEMBER = 12
