@@ -71,6 +71,7 @@ def _only_counts(rulebook: Rulebook, event: Event) -> bool:
             or interest.is_goal
             or interest.soft_opt_ins
             or interest.exit_fields is not None
+            or rulebook.moves_dates(interest.traits)
         )
     return known and not event.data.get("consents")
 

@@ -13,6 +13,7 @@ from shopflow.domain.ids import StepId
 from shopflow.domain.policy import CalendarWindow
 from shopflow.domain.ruleset import Ruleset
 from shopflow.domain.step import Choose, Repeat, Send, Split, Step, WaitFor
+from shopflow.domain.trait import Trait
 from shopflow.domain.trigger import (
     DateTrigger,
     EventPattern,
@@ -174,6 +175,15 @@ class Rulebook:
         if isinstance(step, WaitFor):
             listening.append(step.pattern)
         return any(pattern is not None and pattern.matches(event_type) for pattern in listening)
+
+    def moves_dates(self, changed: Iterable[Trait]) -> bool:
+        """True when a date that a workflow starts on may hang on one of these traits."""
+        names = {trait.name for trait in changed}
+        return bool(names) and not all(
+            path[0] == "item" or (path[0] == "customer" and names.isdisjoint(path[1:2] or names))
+            for workflow in self.date_triggers
+            for path in _date_reads(workflow)
+        )
 
     def may_have_dates(self, attributes: Mapping[str, object]) -> bool:
         """False when no workflow starts on a date of a customer with these attributes."""

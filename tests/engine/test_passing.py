@@ -1,7 +1,7 @@
 """Events that only count are decided by a short way; it must lead where the long one does."""
 
 from dataclasses import fields, replace
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from random import Random
 
 import pytest
@@ -14,6 +14,7 @@ from shopflow.domain.codec import STATE_VERSION, customer_from_state, customer_t
 from shopflow.domain.customer import Customer
 from shopflow.domain.event import Event, Facts, Tick
 from shopflow.domain.trait import Aggregate, Trait, TraitType
+from shopflow.domain.trigger import DateTrigger
 from shopflow.domain.workflow import Exit
 from shopflow.engine import Rulebook, decide, passing
 from shopflow.store.sql import rows
@@ -126,3 +127,28 @@ def test_an_exit_by_condition_is_asked_at_every_event():
     for minutes in (1, 2):
         life.event("product.viewed", at=T0 + timedelta(minutes=minutes))
     assert life.customer.enrolments == ()
+
+
+SEEN = Trait(
+    name="seen_at",
+    pattern=on("product.viewed"),
+    aggregate=Aggregate.LAST,
+    type=TraitType.TIMESTAMP,
+    value=cel("event.occurred_at"),
+)
+
+
+@pytest.mark.parametrize("date", ["customer.seen_at", "customer[customer.country]"])
+def test_an_event_that_moves_a_date_takes_the_long_way(date):
+    trigger = DateTrigger(date=cel(date), at=time(9), offset=10 * DAY)
+    gone = a_workflow("gone", trigger=trigger, exits=())
+    life = Life(gone, traits={"seen_at": SEEN, "views": VIEWS})
+    life.event("customer.updated", at=T0 - HOUR, country="seen_at")
+    life.event("product.viewed", at=T0)
+    assert life.customer.next_due_at == datetime(2026, 3, 13, 8, tzinfo=UTC)
+
+
+def test_a_date_that_the_event_does_not_move_leaves_it_the_short_way():
+    trigger = DateTrigger(date=cel("customer.birthday"), at=time(9), yearly=True)
+    life = known(Life(a_workflow("birthday", trigger=trigger, exits=()), traits={"views": VIEWS}))
+    assert is_short(life, an_event("product.viewed"))
