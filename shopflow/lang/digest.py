@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from enum import Enum
+from functools import cache, lru_cache
 
 from shopflow.domain.ruleset import Ruleset
 from shopflow.domain.workflow import Workflow
@@ -27,6 +28,7 @@ _TOKENS = re.compile(
 )
 
 
+@lru_cache(maxsize=16_384)
 def canonical_source(source: str) -> str:
     """The condition with its layout taken away: one blank between words, none elsewhere."""
     parts: list[str] = []
@@ -102,7 +104,13 @@ def _object(value: object) -> object:
     # An expression, a schedule and a holiday calendar are what their source says.
     if isinstance(source := getattr(value, "source", None), str):
         return ["cel", canonical_source(source)]
-    if is_dataclass(value):
-        content = {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
-        return [type(value).__name__, content]
-    raise TypeError(f"no digest of {type(value).__name__}")
+    kind = type(value)
+    content = {name: _plain(getattr(value, name)) for name in _fields(kind)}
+    return [kind.__name__, content]
+
+
+@cache
+def _fields(kind: type) -> tuple[str, ...]:
+    if not is_dataclass(kind):
+        raise TypeError(f"no digest of {kind.__name__}")
+    return tuple(item.name for item in fields(kind))

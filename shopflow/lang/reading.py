@@ -5,6 +5,7 @@ Refuses what would be read two ways: duplicate keys, tags, merge keys, several d
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import yaml
@@ -19,6 +20,7 @@ MAX_NODES = 200_000
 MAX_DEPTH = 60
 MAX_CHARACTERS = 2_000_000
 
+_LIST, _SCALAR = Kind.LIST, Kind.SCALAR
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -68,44 +70,51 @@ class _Builder:
         #: Containers being filled, each with the key that waits for its value.
         self.open: list[tuple[Node, list[Node], str | None]] = []
         self.root: Node | None = None
+        self.documents = 0
 
     def build(self) -> Node | None:
-        documents = 0
-        while self.loader.check_event():
-            event = self.loader.get_event()
-            if isinstance(event, yaml.NodeEvent):
-                self.node(event)
-            elif isinstance(event, yaml.CollectionEndEvent):
-                self.close(event)
-            elif isinstance(event, yaml.DocumentStartEvent):
-                documents += 1
-                if documents > 1:
-                    message = "a second document in one file"
-                    hint = "give it a file of its own; one file holds one document"
-                    raise _Refused("SF001", _span(event), message, hint)
+        while (event := self.loader.get_event()) is not None:
+            if take := _TAKEN.get(type(event)):
+                take(self, event)
         return self.root
 
-    def node(self, event: Any) -> None:
+    def begin(self, event: Any) -> None:
+        self.documents += 1
+        if self.documents > 1:
+            message = "a second document in one file"
+            hint = "give it a file of its own; one file holds one document"
+            raise _Refused("SF001", _span(event), message, hint)
+
+    def alias(self, event: Any) -> None:
+        if event.anchor not in self.anchors:
+            message = f"no anchor named '{event.anchor}' before this alias"
+            raise _Refused("SF001", _span(event), message)
+        self.add(self.anchors[event.anchor])
+
+    def scalar(self, event: Any) -> None:
         span = _span(event)
-        if isinstance(event, yaml.AliasEvent):
-            if event.anchor not in self.anchors:
-                raise _Refused("SF001", span, f"no anchor named '{event.anchor}' before this alias")
-            self.add(self.anchors[event.anchor])
-            return
         if event.tag is not None:
             raise _tagged(self.document, event, span)
-        if isinstance(event, yaml.ScalarEvent):
-            node = Node(Kind.SCALAR, span, text=event.value, style=event.style or "")
-            if event.anchor:
-                self.anchors[event.anchor] = node
-            self.add(node)
-            return
-        kind = Kind.MAP if isinstance(event, yaml.MappingStartEvent) else Kind.LIST
+        node = Node(_SCALAR, span, text=event.value, style=event.style or "")
+        if event.anchor:
+            self.anchors[event.anchor] = node
+        self.add(node)
+
+    def open_map(self, event: Any) -> None:
+        self.enter(event, Kind.MAP)
+
+    def open_list(self, event: Any) -> None:
+        self.enter(event, Kind.LIST)
+
+    def enter(self, event: Any, kind: Kind) -> None:
+        span = _span(event)
+        if event.tag is not None:
+            raise _tagged(self.document, event, span)
         if len(self.open) >= MAX_DEPTH:
             raise _Refused("SF001", span, f"nested deeper than {MAX_DEPTH} levels")
         self.open.append((Node(kind, span), [], event.anchor))
 
-    def close(self, event: yaml.Event) -> None:
+    def close(self, event: Any) -> None:
         node, _, anchor = self.open.pop()
         end = event.end_mark.index if event.end_mark is not None else node.span.start
         node.span = Span(node.span.line, node.span.column, node.span.start, end)
@@ -119,13 +128,14 @@ class _Builder:
             return
         parent, waiting, _ = self.open[-1]
         parent.size += node.size
-        parent.depth = max(parent.depth, node.depth + 1)
-        if parent.depth > MAX_DEPTH:
-            raise _Refused("SF001", parent.span, f"nested deeper than {MAX_DEPTH} levels")
+        if node.depth >= parent.depth:
+            parent.depth = node.depth + 1
+            if parent.depth > MAX_DEPTH:
+                raise _Refused("SF001", parent.span, f"nested deeper than {MAX_DEPTH} levels")
         if parent.size > MAX_NODES:
             message = f"more than {MAX_NODES:,} values once every alias is written out"
             raise _Refused("SF001", parent.span, message, "use fewer aliases")
-        if parent.kind is Kind.LIST:
+        if parent.kind is _LIST:
             parent.items.append(node)
         elif not waiting:
             self.check_key(parent, node)
@@ -135,7 +145,7 @@ class _Builder:
             parent.entries[key.text] = (key, node)
 
     def check_key(self, parent: Node, key: Node) -> None:
-        if key.kind is not Kind.SCALAR:
+        if key.kind is not _SCALAR:
             raise _Refused("SF001", key.span, f"a {key.kind.value} as a key; keys are words")
         if key.text == "<<" and not key.style:
             hint = "write the keys out, or give the whole value by an alias"
@@ -150,6 +160,18 @@ class _Builder:
                     "SF002", key, message, hint="keep one of the two", related=first
                 )
             )
+
+
+#: What becomes of an event of the parser; the others say nothing.
+_TAKEN: Mapping[type[yaml.Event], Callable[[_Builder, Any], None]] = {
+    yaml.ScalarEvent: _Builder.scalar,
+    yaml.AliasEvent: _Builder.alias,
+    yaml.MappingStartEvent: _Builder.open_map,
+    yaml.SequenceStartEvent: _Builder.open_list,
+    yaml.MappingEndEvent: _Builder.close,
+    yaml.SequenceEndEvent: _Builder.close,
+    yaml.DocumentStartEvent: _Builder.begin,
+}
 
 
 def _tagged(document: Document, event: Any, span: Span) -> _Refused:

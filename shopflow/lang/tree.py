@@ -38,6 +38,10 @@ class Kind(Enum):
     MAP = "map"
 
 
+#: Looked up once: a member of an enum is dear to ask for, and a tree has many nodes.
+_LIST, _MAP = Kind.LIST, Kind.MAP
+
+
 class Span(NamedTuple):
     """Where a node stands: lines and columns from 0, offsets into the text."""
 
@@ -76,9 +80,9 @@ class Node:
         #: Of a scalar: `'`, `"`, `|`, `>`, or empty for a plain one.
         self.style = style
         # Most nodes are scalars: they share the empty ones, which nothing ever fills.
-        self.items: list[Node] = [] if kind is Kind.LIST else _NO_ITEMS
+        self.items: list[Node] = [] if kind is _LIST else _NO_ITEMS
         #: Key -> (the key itself, its value).
-        self.entries: dict[str, tuple[Node, Node]] = {} if kind is Kind.MAP else _NO_ENTRIES
+        self.entries: dict[str, tuple[Node, Node]] = {} if kind is _MAP else _NO_ENTRIES
         #: Nodes in it when every alias is written out.
         self.size = 1
         #: Levels below it, likewise.
@@ -95,13 +99,11 @@ class Node:
         return self._data
 
     def _plain(self) -> object:
-        match self.kind:
-            case Kind.MAP:
-                return {key: value.data for key, (_, value) in self.entries.items()}
-            case Kind.LIST:
-                return [item.data for item in self.items]
-            case _:
-                return self.text if self.style else core_scalar(self.text)
+        if self.kind is _MAP:
+            return {key: value.data for key, (_, value) in self.entries.items()}
+        if self.kind is _LIST:
+            return [item.data for item in self.items]
+        return self.text if self.style else core_scalar(self.text)
 
     def replace_text(self, text: str) -> None:
         """Gives a scalar the text that the environment has for it."""
