@@ -15,6 +15,7 @@ from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from enum import Enum
 from functools import cache, lru_cache
+from typing import Any
 
 from shopflow.domain.ruleset import Ruleset
 from shopflow.domain.workflow import Workflow
@@ -104,13 +105,13 @@ def _object(value: object) -> object:
     # An expression, a schedule and a holiday calendar are what their source says.
     if isinstance(source := getattr(value, "source", None), str):
         return ["cel", canonical_source(source)]
-    kind = type(value)
+    kind: type[Any] = type(value)
     content = {name: _plain(getattr(value, name)) for name in _fields(kind)}
     return [kind.__name__, content]
 
 
 @cache
-def _fields(kind: type) -> tuple[str, ...]:
+def _fields(kind: type[Any]) -> tuple[str, ...]:
     if not is_dataclass(kind):
         raise TypeError(f"no digest of {kind.__name__}")
     return tuple(item.name for item in fields(kind))

@@ -70,6 +70,11 @@ _CLOSED = frozenset(
 )
 _CLOSING = re.compile(r"[\s(]*[)\]}]")
 _OPENED = {"list_lit": "[", "map_lit": "{"}
+#: Levels of precedence: where nothing is joined there, lark is to pass on what is below.
+_LEVELS = re.compile(
+    r"^(expr|conditionalor|conditionaland|relation|addition|multiplication|unary|member|primary)\b",
+    re.MULTILINE,
+)
 #: The magnitude of the smallest int; only right after a minus.
 _AFTER_MINUS_ONLY = 2**63
 
@@ -84,7 +89,7 @@ def _grammar() -> Lark:
     # cel-python caches one parser for the whole process, made for whichever runner came first;
     # ours is its grammar with our own words, and safe to share between threads.
     return Lark(
-        _cel().read_text("utf-8"),
+        _LEVELS.sub(r"?\1", _cel().read_text("utf-8")),
         parser="lalr",
         start="expr",
         lexer=Words,
@@ -146,13 +151,6 @@ def _trees(tree: _Tree) -> list[_Tree]:
     return cast("list[_Tree]", tree.children)
 
 
-def _unwrap(tree: _Tree) -> _Tree:
-    """The first tree below that is more than a level of precedence."""
-    while tree.data in _LEVELS and len(tree.children) == 1:
-        tree = _trees(tree)[0]
-    return tree
-
-
 class _Builder:
     """Turns one parse tree into nodes; its recursion is bounded by the depth limit."""
 
@@ -162,7 +160,6 @@ class _Builder:
         self._depth = 0
 
     def build(self, tree: _Tree) -> ast.Node:
-        tree = _unwrap(tree)
         self._depth += 1
         if self._depth > self._limits.depth:
             message = f"this condition nests deeper than {self._limits.depth} levels"
@@ -224,7 +221,7 @@ class _Builder:
 
     def unary(self, tree: _Tree) -> ast.Node:
         rule, last = _trees(tree)
-        negative = None if rule.data == "unary_not" else self._negative(_unwrap(last))
+        negative = None if rule.data == "unary_not" else self._negative(last)
         if negative is not None:
             return negative
         operand = self.build(last)
@@ -331,17 +328,3 @@ _BUILD: dict[str, Callable[[_Builder, _Tree], ast.Node]] = {
     "list_lit": _Builder.listing,
     "map_lit": _Builder.mapping,
 }
-#: Rules that, with a single child, only pass it on.
-_LEVELS = frozenset(
-    {
-        "expr",
-        "conditionalor",
-        "conditionaland",
-        "relation",
-        "addition",
-        "multiplication",
-        "unary",
-        "member",
-        "primary",
-    }
-)
