@@ -15,7 +15,6 @@ from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from enum import Enum
 from functools import cache, lru_cache
-from typing import Any
 
 from shopflow.domain.ruleset import Ruleset
 from shopflow.domain.workflow import Workflow
@@ -105,13 +104,14 @@ def _object(value: object) -> object:
     # An expression, a schedule and a holiday calendar are what their source says.
     if isinstance(source := getattr(value, "source", None), str):
         return ["cel", canonical_source(source)]
-    kind: type[Any] = type(value)
-    content = {name: _plain(getattr(value, name)) for name in _fields(kind)}
+    kind = type(value)
+    names = _fields(kind)  # type: ignore[arg-type]  # mypy takes no class for hashable
+    content = {name: _plain(getattr(value, name)) for name in names}
     return [kind.__name__, content]
 
 
 @cache
-def _fields(kind: type[Any]) -> tuple[str, ...]:
+def _fields(kind: type) -> tuple[str, ...]:
     if not is_dataclass(kind):
         raise TypeError(f"no digest of {kind.__name__}")
     return tuple(item.name for item in fields(kind))
