@@ -20,6 +20,8 @@ from shopflow.domain.ruleset import Ruleset
 from shopflow.domain.workflow import Workflow
 
 DIGITS = 32
+#: What stands for itself; most of a workflow does.
+_PLAIN = frozenset({bool, float, int, str, type(None)})
 _NOT_IDENTITY = frozenset({"digest", "title", "owner", "version", "status", "max_per_hour"})
 _TOKENS = re.compile(
     r"""(?P<text>[rRbB]{0,2}(?:\"\"\".*?\"\"\"|'''.*?'''|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'))"""
@@ -81,11 +83,11 @@ def _digest(content: object) -> str:
 
 
 def _plain(value: object) -> object:
-    if value is None or isinstance(value, (bool, int, float)):
+    if type(value) in _PLAIN:
         return value
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, str):
+    if isinstance(value, (int, float, str)):
         return value
     if isinstance(value, timedelta):
         return ["length", value.total_seconds()]

@@ -13,6 +13,7 @@ from typing import NamedTuple
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _BASED = re.compile(r"0(?:o[0-7]+|x[0-9a-fA-F]+)")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_BEGINS_A_NUMBER = frozenset("+-.0123456789")
 _CONSTANTS: Mapping[str, object] = {
     "": None,
     "~": None,
@@ -178,6 +179,8 @@ def core_scalar(text: str) -> object:
     """What a plain scalar means; digits after a leading zero are text, so `00123` keeps them."""
     if text in _CONSTANTS:
         return _CONSTANTS[text]
+    if text[0] not in _BEGINS_A_NUMBER:
+        return text
     if _INT.fullmatch(text):
         return int(text)
     if _BASED.fullmatch(text):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 
 from shopflow.domain.policy import Purpose
 from shopflow.domain.trait import Attribute, Segment, Trait
@@ -42,7 +43,7 @@ class InstalledChannel:
     configured: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Context:
     """The declarations that expressions and workflows refer to."""
 
@@ -62,14 +63,17 @@ class Context:
     customer: Type = DYN
 
     def customer_scope(self, place: str) -> Scope:
-        """The names that can be used wherever there is a customer."""
-        names = {
+        """What can be used wherever there is a customer."""
+        return Scope(place, self._names)
+
+    @cached_property
+    def _names(self) -> Mapping[str, Type]:
+        return {
             "customer": self.customer,
             "segments": DYN if self.open_segments else record(dict.fromkeys(self.segments, BOOL)),
             "reachable": record(dict.fromkeys(self.channels, BOOL)),
             "now": TIMESTAMP,
         }
-        return Scope(place, names)
 
 
 def type_of_value(value: object) -> Type:

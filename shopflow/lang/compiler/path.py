@@ -8,6 +8,12 @@ from dataclasses import dataclass, field, replace
 from shopflow.lang.cel.types import STRING, TIMESTAMP, Type, record
 from shopflow.lang.compiler.event_types import union
 
+#: What every step leaves behind.
+_RESULT = record(
+    {"outcome": STRING, "at": TIMESTAMP, "sent_at": TIMESTAMP, "channel": STRING},
+    required={"outcome", "at"},
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Passed:
@@ -80,8 +86,9 @@ class Passed:
         return record(fields, required=self.certain)
 
     def _result_type(self, step: str, event: Type | None) -> Type:
-        fields = {"outcome": STRING, "at": TIMESTAMP, "sent_at": TIMESTAMP, "channel": STRING}
-        required = {"outcome", "at"}
+        if event is None and step not in self.maybe_drawn:
+            return _RESULT
+        fields, required = {**_RESULT.fields}, {*_RESULT.required}
         if event is not None:
             fields["event"] = event
             if step in self.met:

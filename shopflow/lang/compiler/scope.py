@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from shopflow.lang.cel.types import Type
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """The names of a place, each with its type, and what the expression has to give there."""
 
     #: As messages say it: "a step".
     place: str
-    names: Mapping[str, Type] = field(default_factory=dict)
+    names: Mapping[str, Type]
     #: bool, duration, timestamp, list or key (text or a whole number); empty for anything.
     wants: str = ""
     #: A value that is missing is no mistake here: then nothing happens, as it should.
@@ -24,15 +23,15 @@ class Scope:
 
     def for_message(self) -> Scope:
         """The same names, for a value that goes straight into a message."""
-        return replace(self, may_be_secret=True)
+        return self._replace(may_be_secret=True)
 
     def lenient(self) -> Scope:
         """The same names, for an expression whose value may be missing."""
-        return replace(self, may_be_missing=True)
+        return self._replace(may_be_missing=True)
 
     def wanting(self, wants: str) -> Scope:
         """The same names, for an expression that has to give this."""
-        return replace(self, wants=wants)
+        return self._replace(wants=wants)
 
     def having(self, place: str | None = None, /, **names: Type) -> Scope:
         """A scope with more names."""

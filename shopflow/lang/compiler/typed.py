@@ -61,14 +61,11 @@ def _conjuncts(node: ast.Node) -> Iterator[ast.Node]:
 
 def having(found: Type, paths: Iterable[Path]) -> Type:
     """The record, with fields that are known to be there."""
+    below: dict[str, list[Path]] = {}
     for path in paths:
-        found = _having(found, path)
-    return found
-
-
-def _having(found: Type, path: Path) -> Type:
-    if not path or path[0] not in found.fields:
+        if path and path[0] in found.fields:
+            below.setdefault(path[0], []).append(path[1:])
+    if not below:
         return found
-    name, *rest = path
-    inner = _having(found.fields[name], tuple(rest))
-    return replace(found, fields={**found.fields, name: inner}, required=found.required | {name})
+    there = {name: having(found.fields[name], rest) for name, rest in below.items()}
+    return replace(found, fields={**found.fields, **there}, required=found.required.union(there))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from shopflow.domain.ids import StepId
 from shopflow.domain.step import (
@@ -31,8 +30,7 @@ MOST_WAYS = 256
 MOST_ROUNDS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(NamedTuple):
     """A step on a way, and how long after the start of the enrolment it comes.
 
     Two stops of one way are as far apart as their times are: earliest from earliest at least,
@@ -50,17 +48,25 @@ Way = tuple[Stop, ...]
 
 def ways(workflow: Workflow) -> tuple[Way, ...] | None:
     """Every way, each from the first step to its end; None when there are too many."""
-    walker = _Walker(workflow.steps, workflow.values)
     found: list[Way] = []
-    for way in walker.ways(workflow.start, _Place()):
-        if len(found) == MOST_WAYS:
-            return None
-        found.append(way)
+    walker = _Walker(workflow.values)
+    begun: list[tuple[Way, StepId | None, _Place]] = [((), workflow.start, _Place())]
+    while begun:
+        way, step_id, place = begun.pop()
+        step = workflow.steps.get(step_id) if step_id is not None else None
+        if step is None:
+            if len(found) == MOST_WAYS:
+                return None
+            found.append(way)
+            continue
+        if not place.is_back_at(step):
+            way = (*way, Stop(step, place.earliest, place.latest))
+        onward = [(way, following, then) for following, then in walker.onward(step, place)]
+        begun += reversed(onward)
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(NamedTuple):
     """Where a way has come to."""
 
     earliest: timedelta = NOTHING
@@ -73,27 +79,18 @@ class _Place:
         latest = None if self.latest is None or most is None else self.latest + most
         return _Place(self.earliest + least, latest, self.rounds)
 
+    def is_back_at(self, step: Step) -> bool:
+        """Whether a round of this repeat has just ended."""
+        return bool(self.rounds) and self.rounds[-1][0] == step.id
+
     def within(self, rounds: tuple[tuple[StepId, int], ...]) -> _Place:
         """The same place inside these repeats."""
         return _Place(self.earliest, self.latest, rounds)
 
 
 class _Walker:
-    def __init__(self, steps: Mapping[StepId, Step], values: Mapping[str, object]) -> None:
-        self.steps = steps
+    def __init__(self, values: Mapping[str, object]) -> None:
         self.values = values
-
-    def ways(self, step_id: StepId | None, place: _Place) -> Iterator[Way]:
-        """The ways on from a step."""
-        if step_id is None or step_id not in self.steps:
-            yield ()
-            return
-        step = self.steps[step_id]
-        is_back = bool(place.rounds) and place.rounds[-1][0] == step_id
-        here = () if is_back else (Stop(step, place.earliest, place.latest),)
-        for following, then in self.onward(step, place):
-            for rest in self.ways(following, then):
-                yield here + rest
 
     def onward(self, step: Step, place: _Place) -> Iterator[tuple[StepId | None, _Place]]:
         """Where a way can go on, and what has passed by then."""
@@ -135,7 +132,7 @@ class _Walker:
 
     def after_round(self, step: Repeat, place: _Place) -> Iterator[tuple[StepId | None, _Place]]:
         rounds = place.rounds
-        is_back = bool(rounds) and rounds[-1][0] == step.id
+        is_back = place.is_back_at(step)
         done = rounds[-1][1] if is_back else 0
         outside = rounds[:-1] if is_back else rounds
         if is_back:

@@ -46,10 +46,11 @@ def coupon_is_printed(subject: Subject) -> Iterator[Problem]:
     A template that several sends share may print a code where there is one.
     """
     with_code = {step["template"].text for _, step in subject.sends if "coupon" in step}
+    with_print = {each.path for each in subject.templates if _prints(subject, each)}
     for each, step in subject.sends:
         templates = list(_templates(subject, step))
         drawn = step.get("coupon")
-        printing = [one for one in templates if _prints(subject, one)]
+        printing = [one for one in templates if one.path in with_print]
         if printing and step["template"].text not in with_code:
             message = f"{printing[0].path} prints a coupon, and this send has none"
             hint = "add coupon: to the send, or take it out of the template"
@@ -118,7 +119,7 @@ def coupon_is_used(subject: Subject) -> Iterator[Problem]:
 def _templates(subject: Subject, step: Node) -> Iterator[Template]:
     name = step["template"].text
     for channel in channel_nodes(step["send"]):
-        yield from subject.written(name, channel.text)
+        yield from subject.templates.written(name, channel.text)
 
 
 def _prints(subject: Subject, template: Template) -> bool:

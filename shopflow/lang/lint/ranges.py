@@ -27,11 +27,10 @@ _LASTING = frozenset({"trigger", "item", "values"})
 def can_be_met(subject: Subject) -> Iterator[Problem]:
     """No condition asks for what excludes itself, its schema or the trigger; none always holds."""
     for each in subject.build.workflows:
-        told = told_by_trigger(subject, each)
         for use in _conditions(each.uses):
-            reader = reader_of(subject, use, each)
-            known = told if "trigger" in use.scope.names else EVERYTHING
-            yield from _judged(each.document, use, reader, known)
+            is_later = "trigger" in use.scope.names
+            told = told_by_trigger(subject, each) if is_later else EVERYTHING
+            yield from _judged(each.document, use, reader_of(subject, use, each), told)
     for document, use in subject.build.uses:
         for one in _conditions([use]):
             yield from _judged(document, one, reader_of(subject, one), EVERYTHING)

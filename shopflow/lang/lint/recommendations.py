@@ -58,7 +58,4 @@ def recommending_is_marketing(subject: Subject) -> Iterator[Problem]:
 def _templates(subject: Subject, step: Node) -> Iterator[Template]:
     name = step["template"].text
     for channel in channel_nodes(step["send"]):
-        for locale in sorted(subject.templates.locales(name, channel.text)):
-            template = subject.templates.find(name, channel.text, locale)
-            if template is not None:
-                yield template
+        yield from subject.templates.written(name, channel.text)

@@ -62,7 +62,7 @@ def _parts_missing(
     subject: Subject, each: CompiledWorkflow, node: Node, channel: str
 ) -> Iterator[Problem]:
     required = subject.build.context.channels[channel].required_parts
-    for template in subject.written(node.text, channel):
+    for template in subject.templates.written(node.text, channel):
         missing = [part for part in required if part not in template.parts]
         if missing:
             message = f"{template.path} gives no {listing(missing)}, which {channel} needs"
@@ -84,7 +84,7 @@ def variables_match(subject: Subject) -> Iterator[Problem]:
         templates = [
             template
             for channel in channel_nodes(step["send"])
-            for template in subject.written(name, channel.text)
+            for template in subject.templates.written(name, channel.text)
         ]
         if not templates:
             continue
@@ -157,7 +157,7 @@ def template_serves_the_purpose(subject: Subject) -> Iterator[Problem]:
         root = each.document.root
         purpose = step.get("purpose") or (root["purpose"] if root is not None else None)
         for channel in channel_nodes(step["send"]):
-            for template in subject.written(step["template"].text, channel.text)[:1]:
+            for template in subject.templates.written(step["template"].text, channel.text)[:1]:
                 if purpose is None or not template.purposes or purpose.text in template.purposes:
                     continue
                 allowed = listing(template.purposes)

@@ -18,7 +18,7 @@ from shopflow.lang.compiler.workflow import CompiledWorkflow
 from shopflow.lang.document import Document
 from shopflow.lang.normal import Form
 from shopflow.lang.repository import RuleFile
-from shopflow.lang.templates import Template, TemplateSet
+from shopflow.lang.templates import TemplateSet
 from shopflow.lang.tree import Node
 
 
@@ -92,14 +92,6 @@ class Subject:
             if each.document.root is not None
             for step in every_step(each.document.root["steps"])
         ]
-
-    def written(self, name: str, channel: str) -> list[Template]:
-        """The template of that name for the channel, in every language it is written in."""
-        found = (
-            self.templates.find(name, channel, locale)
-            for locale in sorted(self.templates.locales(name, channel))
-        )
-        return [template for template in found if template is not None]
 
     @cached_property
     def segments(self) -> dict[str, Expression]:

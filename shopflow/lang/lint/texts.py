@@ -34,7 +34,7 @@ def fits_one_segment(subject: Subject) -> Iterator[Problem]:
     found: dict[str, Template] = {}
     stoppable: set[str] = set()
     for each, step, channel in _texts(subject):
-        for template in subject.written(step["template"].text, channel.text):
+        for template in subject.templates.written(step["template"].text, channel.text):
             found[template.path] = template
             if _is_stoppable(subject, each, step):
                 stoppable.add(template.path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
+from itertools import product
 from typing import NamedTuple
 
 from shopflow.lang.normal.values import Values
@@ -61,13 +62,11 @@ class Form:
         if len(self.clauses) * len(other.clauses) > MOST:
             # Each holds wherever both do.
             return min(self, other, key=lambda form: len(form.clauses))
-        found: dict[tuple[tuple[Term, Values], ...], Clause] = {}
-        for one in self.clauses:
-            for another in other.clauses:
-                clause = _joined(one, another, conflicts)
-                if clause is not None:
-                    found.setdefault(tuple(clause.items()), clause)
-        return Form(tuple(found.values()), frozenset(conflicts))
+        joined = (_joined(*pair, conflicts) for pair in product(self.clauses, other.clauses))
+        clauses = tuple(clause for clause in joined if clause is not None)
+        if len(clauses) > 1:
+            clauses = tuple({tuple(clause.items()): clause for clause in clauses}.values())
+        return Form(clauses, frozenset(conflicts))
 
     def __or__(self, other: Form) -> Form:
         conflicts = self.conflicts | other.conflicts

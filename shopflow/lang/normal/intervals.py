@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import ceil, floor, inf
+from typing import NamedTuple
 
 #: A bound and whether the bound itself is left out.
 Bound = tuple[float, bool]
@@ -11,8 +11,7 @@ _LOWEST: Bound = (-inf, True)
 _HIGHEST: Bound = (inf, True)
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(NamedTuple):
     """What lies between two bounds; at least one value does."""
 
     low: Bound = _LOWEST
@@ -29,8 +28,7 @@ class Interval:
         return first <= last
 
 
-@dataclass(frozen=True, slots=True)
-class Intervals:
+class Intervals(NamedTuple):
     """Intervals that do not meet, from the lowest to the highest."""
 
     parts: tuple[Interval, ...] = ()

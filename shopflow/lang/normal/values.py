@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from shopflow.lang.cel.types import Type, TypeKind
 from shopflow.lang.cel.values import duration_nanos, timestamp_nanos
@@ -12,14 +11,18 @@ from shopflow.lang.normal import intervals
 from shopflow.lang.normal.intervals import ANY_NUMBER, NO_NUMBER, Intervals
 
 
-@dataclass(frozen=True, slots=True)
-class Texts:
+class Texts(NamedTuple):
     """These texts, or every text but these."""
 
     named: frozenset[str] = frozenset()
     others: bool = False
 
     def __and__(self, other: Texts) -> Texts:
+        # Most sets are none or all.
+        if not self or other is _ANY_TEXT:
+            return self
+        if not other or self is _ANY_TEXT:
+            return other
         match self.others, other.others:
             case False, False:
                 return Texts(self.named & other.named)
@@ -31,6 +34,10 @@ class Texts:
                 return Texts(self.named - other.named)
 
     def __invert__(self) -> Texts:
+        if self is _ANY_TEXT:
+            return _NO_TEXT
+        if not self:
+            return _ANY_TEXT
         return Texts(self.named, not self.others)
 
     def __bool__(self) -> bool:
@@ -41,8 +48,7 @@ _NO_TEXT, _ANY_TEXT = Texts(), Texts(others=True)
 _BOTH = frozenset({True, False})
 
 
-@dataclass(frozen=True, slots=True)
-class Values:
+class Values(NamedTuple):
     """A set of values, by their kind; the empty set unless told otherwise."""
 
     #: There may be no value at all: reading it fails.
@@ -60,26 +66,26 @@ class Values:
 
     def __and__(self, also: Values) -> Values:
         return Values(
-            missing=self.missing and also.missing,
-            null=self.null and also.null,
-            truths=self.truths & also.truths,
-            texts=self.texts & also.texts,
-            numbers=self.numbers & also.numbers,
-            instants=self.instants & also.instants,
-            lengths=self.lengths & also.lengths,
-            other=self.other and also.other,
+            self.missing and also.missing,
+            self.null and also.null,
+            self.truths & also.truths,
+            self.texts & also.texts,
+            self.numbers & also.numbers,
+            self.instants & also.instants,
+            self.lengths & also.lengths,
+            self.other and also.other,
         )
 
     def __invert__(self) -> Values:
         return Values(
-            missing=not self.missing,
-            null=not self.null,
-            truths=_BOTH - self.truths,
-            texts=~self.texts,
-            numbers=~self.numbers,
-            instants=~self.instants,
-            lengths=~self.lengths,
-            other=not self.other,
+            not self.missing,
+            not self.null,
+            _BOTH - self.truths,
+            ~self.texts,
+            ~self.numbers,
+            ~self.instants,
+            ~self.lengths,
+            not self.other,
         )
 
     def __or__(self, also: Values) -> Values:
@@ -179,4 +185,4 @@ def of_type(found: Type, *, sure: bool) -> Values:
         for each in found.enum:
             named |= only(each) or Values(other=True)
         values &= named
-    return replace(values, missing=not sure, null=values.null or found.nullable)
+    return values._replace(missing=not sure, null=values.null or found.nullable)

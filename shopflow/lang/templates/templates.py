@@ -91,6 +91,10 @@ class TemplateSet:
         """The locales that the template of that name is written in for that channel."""
         return frozenset(self._by_place.get((name, channel), ()))
 
+    def written(self, name: str, channel: str) -> list[Template]:
+        """The template of that name for the channel, in every language it is written in."""
+        return [each for _, each in sorted(self._by_place.get((name, channel), {}).items())]
+
     def find(self, name: str, channel: str, locale: str) -> Template | None:
         """The template nearest to the locale: itself, its language, the project's, any."""
         place = self._by_place.get((name, channel))
