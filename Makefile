@@ -49,7 +49,7 @@ check: $(READY)
 	$(BIN)/codespell
 	$(PYTEST) $(PARALLEL)
 	$(BIN)/shopflow lint
-	$(BIN)/shopflow test --min-coverage 95
+	$(BIN)/shopflow test --shuffle-ties --min-coverage 95
 
 fix: $(READY)
 	$(BIN)/ruff check --fix-only .
