@@ -68,8 +68,8 @@ class _Working:
         self._readers = [Reader(deciding, streams, number) for number in range(PARTITIONS)]
 
     def work(self) -> bool:
-        """False when nothing was at the door."""
-        touched: set[int] = set()
+        """False when nothing was at the door, and nothing left."""
+        touched = {number for number, reader in enumerate(self._readers) if reader.gave_way}
         self._intake.work(touched.update, lambda: False)
         for partition in sorted(touched):
             self._readers[partition].work(lambda: False)
@@ -99,7 +99,8 @@ def measure(
     working = _Working(streams, deciders(store, loaded, clock=clock, meter=meter))
     try:
         client.xadd(streams.door, {TICK: b""}, id=_place(now))
-        working.work()
+        while working.work():
+            continue
         with _sender(url, streams.door, rate, lasts, (customers, now)) as sender:
             began = time.time()
             sender.send(began)

@@ -233,7 +233,7 @@ class Embedded:
                 night.look(now)
         worked = self._parts.processor.hear(now) > 0
         if not self._parts.event_clock:
-            worked = self._parts.timers.tick_page(now) or worked
+            worked = self._parts.timers.tick_page(now) > 0 or worked
             self._parts.meter.mark(TICK, at=now)
             worked = self._sweep(now) or worked
         if self._read_on():

@@ -44,15 +44,20 @@ class Timers:
         return ticked
 
     def tick_page(
-        self, at: datetime, *, stream: Stream = ALONE, clock: datetime | None = None
-    ) -> bool:
-        """One page of what is due has fired; False when nothing was due.
+        self,
+        at: datetime,
+        *,
+        stream: Stream = ALONE,
+        clock: datetime | None = None,
+        most: int = PAGE,
+    ) -> int:
+        """One page of what is due has fired; returns how many customers it had.
 
         The clock is later than `at` where the tick has waited in a stream.
         """
-        page = self._due(at, PAGE, stream.partition)
+        page = self._due(at, most, stream.partition)
         halved(page, self._ticking(at, stream, clock), self._postponing(at))
-        return bool(page)
+        return len(page)
 
     def drain(self, stream: Stream = ALONE, until: datetime = NEVER) -> Iterator[int]:
         """Fires every timer that is left by then, each at its own time; nothing starts by calendar.

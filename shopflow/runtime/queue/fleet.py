@@ -215,6 +215,8 @@ class Fleet:
             worked = self._reader(partition).work(is_over)
         if worked:
             self.bells.ring(self._delivering())
+        if self._reader(partition).gave_way:
+            self.bells.ring([self.partition_bell(partition)])
         if partition in self.deciders.sweeps.pending():
             self.bells.ring([self.sweep_bell(partition)])
 

@@ -18,11 +18,13 @@ from shopflow.runtime.process import Entry, Processor
 from shopflow.runtime.queue.streams import START, EntryId, StreamEntry, Streams, TickEntry
 from shopflow.runtime.stream import Stream, fenced
 from shopflow.runtime.sweep import Sweeps
-from shopflow.runtime.timers import Timers
+from shopflow.runtime.timers import PAGE, Timers
 from shopflow.store.protocol import Store
 
 #: Inputs from the inbox between two looks into the stream: a sweep does not hold up events.
 HEARD = 1_000
+#: Customers with a timer due that a tick decides on before it gives way: some 30 milliseconds.
+CROWD = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +50,13 @@ class Reader:
         self._stream = Stream(stream_name(partition), cursor.epoch, partition)
         #: How far it has read, and how far that is kept: a tick is kept with what follows it.
         self._place = self._kept = EntryId.parse(cursor.position)
+        #: It stopped for others although more of a tick is left.
+        self.gave_way = False
 
     def work(self, is_over: Callable[[], bool]) -> int:
         """Decides what is there until nothing is left or the time is over; returns how much.
+
+        Of a crowd whose timers are due at once it decides on a part, then gives way to others.
 
         Raises:
             Conflict: Another reader has taken over; nothing more was decided.
@@ -59,17 +65,15 @@ class Reader:
         # A reader that was killed after its commit left entries that have served.
         if not self._streams.went_back(self._key, self._place):
             self._streams.trim(self._key, self._kept)
-        worked = 0
-        while True:
+        worked, heard, self.gave_way = 0, HEARD, False
+        # What is told from now on rings, or is found by the next round of the clock.
+        while (entries := self._read()) or heard >= HEARD:
             heard = deciders.processor.hear(deciders.clock(), self._stream, most=HEARD)
             worked += heard
-            entries = self._read()
-            if not entries and heard < HEARD:
-                break
             if not self._decide(entries, is_over):
                 break
             worked += len(entries)
-            if is_over():
+            if self.gave_way or is_over():
                 break
         self._keep()
         return worked
@@ -91,7 +95,7 @@ class Reader:
                 self._take(some)
                 continue
             for entry, tick in _ticks(some):
-                if not self._fire(tick, is_over):
+                if not self._fire(entry, tick, is_over):
                     return False
                 self._place = entry.id
         return True
@@ -109,13 +113,19 @@ class Reader:
         self._place = self._kept = entries[-1].id
         self._streams.trim(self._key, self._kept)
 
-    def _fire(self, tick: TickEntry, is_over: Callable[[], bool]) -> bool:
+    def _fire(self, entry: StreamEntry, tick: TickEntry, is_over: Callable[[], bool]) -> bool:
         timers, clock = self._deciders.timers, self._deciders.clock
         # Neither Redis' clock nor ours fires a timer before the other has come to it.
         at = min(tick.at, clock()) if tick.of_arrival else tick.at
-        while timers.tick_page(at, stream=self._stream, clock=max(at, clock())):
+        most = CROWD if tick.of_arrival else PAGE
+        while fired := timers.tick_page(at, stream=self._stream, clock=max(at, clock()), most=most):
             if is_over():
                 return False
+            if tick.of_arrival and fired == CROWD:
+                # No event waits for a whole crowd of timers: what is left of it comes behind.
+                self._streams.put_behind(self._key, entry)
+                self.gave_way = True
+                return True
         partition = self._stream.partition
         assert partition is not None  # noqa: S101 - a reader reads one
         if tick.of_arrival:

@@ -164,6 +164,10 @@ class Streams:
         fields = {TICK: b"" if at is None else at.isoformat().encode()}
         self.redis.xadd(self.door, cast("Any", fields | ({DRAIN: b"1"} if drain else {})))
 
+    def put_behind(self, stream: str, entry: StreamEntry) -> None:
+        """The entry comes once more, after all that is in the partition by now."""
+        self.redis.xadd(stream, cast("Any", {AT: str(entry.id), **entry.fields}))
+
     def read(self, stream: str, after: EntryId, limit: int = BATCH) -> list[StreamEntry]:
         """The next entries that are there by now, in order."""
         found: Any = self.redis.xread({stream: str(after)}, count=limit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from itertools import count, islice
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,9 +14,10 @@ from support.production import PARTITIONS, lose, scratch_database
 from shopflow.domain.event import IDENTIFIED
 from shopflow.errors import Conflict
 from shopflow.runtime.ingest import Accepted, Ingest, routing_id
+from shopflow.runtime.queue.bells import Kind
 from shopflow.runtime.queue.intake import Intake, subject_of
-from shopflow.runtime.queue.partition import Reader
-from shopflow.runtime.queue.streams import EntryId, Moved, Routed
+from shopflow.runtime.queue.partition import CROWD, Reader
+from shopflow.runtime.queue.streams import START, EntryId, Moved, Routed
 from shopflow.store.opening import open_store
 
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
@@ -192,6 +194,41 @@ def test_a_tick_from_a_clock_that_is_ahead_fires_nothing_early(house):
     house.redis.xadd(fleet.streams.of(partition), {"tick": ""}, id=str(far))
     Reader(fleet.deciders, fleet.streams, partition).work(never)
     assert len(house.sends()) == 1  # what its price sends at once
+
+
+def test_events_behind_a_tick_wait_for_a_part_of_its_timers_only(house):
+    fleet = house.worker()
+    partition = of(fleet, "c1")
+    names = (f"c{number}" for number in count(1))
+    crowd = [*islice((name for name in names if of(fleet, name) == partition), CROWD + 1)]
+    house.add([look(number, name) for number, name in enumerate(crowd)])
+    route(fleet)
+    Reader(fleet.deciders, fleet.streams, partition).work(never)
+    fleet.streams.add_tick()
+    house.add([look(len(crowd), "c1", minutes=1)])
+    route(fleet)
+    found = []
+    fleet.bells.ring([fleet.partition_bell(partition)])
+    while fleet.bells.wait([Kind.PROCESS]):
+        house.redis.delete(*house.redis.keys(f"rq:*{house.namespace}-process*"))
+        fleet.answer(fleet.partition_bell(partition))
+        fleet.answered()
+        due_at = house.store.views.next_due_at(partition)
+        is_due = due_at is not None and due_at <= datetime.now(UTC)
+        found.append((house.events["accepted"] - len(crowd), is_due))
+    assert found == [(1, True), (1, False)]
+    assert house.redis.xlen(fleet.streams.of(partition)) == 0
+
+
+def test_a_tick_that_was_put_behind_is_still_of_its_instant(streams):
+    streams.redis.xadd(streams.of(0), {"tick": "", "at": "1000-0"})
+    streams.redis.xadd(streams.of(1), {"tick": ""}, id="2000-0")
+    for partition, instant in ((0, 1), (1, 2)):
+        [first] = streams.read(streams.of(partition), START)
+        streams.put_behind(streams.of(partition), first)
+        [again] = streams.read(streams.of(partition), first.id)
+        assert again.tick == first.tick
+        assert again.tick.at == datetime.fromtimestamp(instant, UTC)
 
 
 def test_a_place_that_somebody_made_up_stops_nobody(house):
