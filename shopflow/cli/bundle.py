@@ -13,7 +13,7 @@ from shopflow.errors import BundleRefused, SettingsError
 from shopflow.gitops.bundle import Bundle, Manifest, is_digest
 from shopflow.gitops.deploying import compiled_folder
 from shopflow.gitops.revision import provenance_of
-from shopflow.store.deployments import short
+from shopflow.store.deployments import FEWEST, named, short
 from shopflow.store.protocol import Store
 
 
@@ -75,8 +75,8 @@ def read_bundle(name: str) -> Bundle:
     path = Path(name)
     if not path.is_file():
         raise SettingsError(
-            f"there is no file {name}: name one of `shopflow bundle`, or a digest such as "
-            "sha256:… as `shopflow versions` shows it"
+            f"there is no file {name}: name one of `shopflow bundle`, or a digest, of which "
+            f"{FEWEST} signs do, that `shopflow versions` lists"
         )
     try:
         return Bundle.from_bytes(path.read_bytes())
@@ -87,15 +87,19 @@ def read_bundle(name: str) -> Bundle:
 
 
 def kept_bundle(store: Store, digest: str) -> Bundle:
-    """The bundle of that digest which the store keeps.
+    """The bundle of that digest, or beginning of one, which the store keeps.
 
     Raises:
-        SettingsError: It keeps none.
+        SettingsError: It keeps none, or several begin so.
         BundleRefused: What it keeps is damaged.
     """
-    kept = store.deployments.bundle(digest)
+    found = named(store.deployments.manifests(), digest)
+    kept = store.deployments.bundle(found) if found is not None else None
     if kept is None:
-        raise SettingsError(f"no bundle {digest} was ever deployed here; name its file instead")
+        raise SettingsError(
+            f"the database keeps no bundle {digest}, or several that begin so: name a file, or the "
+            "digest of one that `shopflow versions` lists"
+        )
     return Bundle.from_bytes(kept.content)
 
 

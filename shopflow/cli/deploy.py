@@ -106,12 +106,12 @@ def deploy(  # noqa: PLR0917 - click passes each option by name
 ) -> int:
     """Put rules to work: those of a BUNDLE, of a commit, or of the folder.
 
-    BUNDLE is a file of `shopflow bundle`, or the digest of one that was deployed here before; with
-    --from, of one that was deployed there, so that what was tried is what is put to work. The rules
-    are compiled and their tests are run; then one row of the database makes them live, and every
-    worker takes them up within seconds, without a restart. Enrolments on their way go on as their
-    workflow says. Once something was deployed to a database, its workers run that and nothing else,
-    whatever their folder holds.
+    BUNDLE is a file of `shopflow bundle`, or the digest of one that was deployed here before, or
+    six signs of it; with --from, of one that was deployed there, so that what was tried is what is
+    put to work. The rules are compiled and their tests are run; then one row of the database makes
+    them live, and every worker takes them up within seconds, without a restart. Enrolments on their
+    way go on as their workflow says. Once something was deployed to a database, its workers run
+    that and nothing else, whatever their folder holds.
 
     Exits with 1 and changes nothing when the rules have errors, tests fail, or a rail refuses.
     """
@@ -207,7 +207,9 @@ def shown(proposal: Proposal) -> Iterator[str]:
 
 
 def _already(proposal: Proposal) -> str:
-    return f"{short(proposal.candidate.bundle.digest)} is live already; nothing has changed"
+    live = proposal.live
+    whom = f" for {live.share:.0%} of the customers" if live is not None and live.ramp else ""
+    return f"{short(proposal.candidate.bundle.digest)} is live already{whom}; nothing has changed"
 
 
 def _candidate(root: Path, store: Store, bundle: str | None, ref: str | None) -> Candidate:

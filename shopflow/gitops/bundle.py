@@ -24,7 +24,7 @@ import shopflow
 from shopflow.domain.ruleset import Ruleset
 from shopflow.errors import BundleRefused, SettingsError
 from shopflow.lang.repository import PROJECT_FILE, RULES, read_document
-from shopflow.store.deployments import SHA256, SHORT
+from shopflow.store.deployments import FEWEST, SHA256, SHORT
 
 #: The layout of bundles that this program writes, and the newest that it reads.
 FORMAT = 1
@@ -33,7 +33,7 @@ RULE_SETTINGS: Mapping[str, str] = {"timezone": "UTC", "locale": "en", "currency
 MANIFEST = "manifest.json"
 #: The most that a bundle may unpack to, in bytes and in files: far above any honest one.
 MAX_BYTES, MAX_FILES = 512 * 1024 * 1024, 200_000
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_DIGEST = re.compile(rf"(?:{SHA256})?[0-9a-f]{{{FEWEST},64}}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +201,7 @@ def content_digest(files: Mapping[str, bytes], settings: Mapping[str, str]) -> s
 
 
 def is_digest(text: str) -> bool:
-    """True for the whole digest of a bundle."""
+    """True for the digest of a bundle, or the beginning of one."""
     return _DIGEST.fullmatch(text) is not None
 
 

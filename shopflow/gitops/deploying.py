@@ -89,12 +89,17 @@ class Proposal:
     difference: Difference
     refusals: tuple[Refusal, ...] = ()
     results: tuple[Result, ...] = field(default=(), repr=False)
+    #: The share of the customers that is to get it; None: everybody.
+    share: float | None = None
 
     @property
     def is_live(self) -> bool:
-        """The very same bundle is live already, and for everybody."""
-        live = self.live
-        return live is not None and not live.ramp and live.digest == self.candidate.bundle.digest
+        """The very same bundle is live already, for everybody or for that very share."""
+        live, digest = self.live, self.candidate.bundle.digest
+        if live is None:
+            return False
+        is_ramped = self.share is not None and live.ramp == digest and live.share == self.share
+        return is_ramped or (not live.ramp and live.digest == digest)
 
     def require(self) -> Proposal:
         """The proposal itself.
@@ -171,6 +176,7 @@ def proposed(store: Store, candidate: Candidate, leave: Leave) -> Proposal:
         difference=changes,
         refusals=tuple(refusals),
         results=results,
+        share=leave.ramp,
     )
 
 

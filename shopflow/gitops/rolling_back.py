@@ -10,12 +10,9 @@ from enum import StrEnum
 
 from shopflow.errors import Conflict, DeployRefused, SettingsError
 from shopflow.gitops.bundle import Manifest
-from shopflow.store.deployments import SHA256, SHORT, Deployment, Hold, Move, short
+from shopflow.store.deployments import FEWEST, SHA256, SHORT, Deployment, Hold, Move, short
 from shopflow.store.everybody import everybody
 from shopflow.store.protocol import Store
-
-#: The fewest signs by which a digest or a commit may be named.
-FEWEST = 6
 
 #: A workflow's id and the digest of one of its versions.
 Version = tuple[str, str]
@@ -79,8 +76,8 @@ def way_back(store: Store, wanted: str | None) -> WayBack:
         found = next((one for one in before if one.digest in kept - held), None)
         if found is None:
             raise SettingsError(
-                "there are no earlier rules that are not held back; name some: "
-                "`shopflow versions` lists what was deployed"
+                f"nothing else was live before {short(bad.newest_rules)} that is kept and not held "
+                "back: `shopflow versions` lists what was deployed, `shopflow pause` stops sending"
             )
         to = found
     only_bad = _versions(store, bad) - _versions(store, to)

@@ -46,7 +46,7 @@ def did_you_mean(name: str, known: Iterable[str], *, label: str = "known") -> st
     close = nearest(name, names)
     if close:
         return f"did you mean '{close}'?"
-    return f"{label}: {listing(names)}" if names else f"there is none {label}"
+    return f"{label}: {listing(names)}" if names else f"{label}: none"
 
 
 def listing(names: Iterable[str], most: int = 12) -> str:

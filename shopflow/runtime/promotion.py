@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from shopflow.errors import DeployRefused, SettingsError
 from shopflow.gitops.bundle import Bundle
-from shopflow.gitops.rolling_back import FEWEST
 from shopflow.lang.names import did_you_mean
 from shopflow.lang.project import Project, process_environment
 from shopflow.lang.repository import ENVIRONMENTS, PROJECT_FILE
 from shopflow.rulebook import load_settings
 from shopflow.runtime.app import database_url
 from shopflow.runtime.environment import environment_of
-from shopflow.store.deployments import SHA256, short
+from shopflow.store.deployments import FEWEST, named, short
 from shopflow.store.opening import open_store
 from shopflow.store.protocol import Store
 
@@ -62,7 +61,7 @@ def _settings_of(here: Project, source: str) -> Project:
         )
     known = sorted(path.stem for path in (here.root / ENVIRONMENTS).glob("*.yaml"))
     if source not in known:
-        hint = did_you_mean(source, known, label="environments") if known else "there is none yet"
+        hint = did_you_mean(source, known, label="environments")
         raise SettingsError(f"there is no {ENVIRONMENTS}/{source}.yaml; {hint}")
     there = load_settings(here.root, env={**process_environment(), ENVIRONMENT: source})
     if there.environment != source:
@@ -86,14 +85,13 @@ def _live(store: Store, source: str) -> str:
 
 
 def _named(store: Store, source: str, wanted: str) -> str:
-    beginning = SHA256 + wanted.removeprefix(SHA256)
-    found = [digest for digest in store.deployments.manifests() if digest.startswith(beginning)]
-    if len(found) != 1 or len(beginning) < len(SHA256) + FEWEST:
+    found = named(store.deployments.manifests(), wanted)
+    if found is None:
         raise SettingsError(
             f"no bundle {wanted} was deployed to the database of '{source}': give at least "
             f"{FEWEST} signs of a digest that `{ENVIRONMENT}={source} shopflow versions` lists"
         )
-    return found[0]
+    return found
 
 
 def _require_not_held(store: Store, source: str, digest: str) -> None:

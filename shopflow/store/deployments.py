@@ -6,7 +6,7 @@ step by which rules change: whoever adds it second finds its number taken.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -18,6 +18,8 @@ from shopflow.store.records import StoredRuleset
 SHA256 = "sha256:"
 #: Signs of a digest that people are shown.
 SHORT = 12
+#: The fewest signs by which a digest or a commit may be named.
+FEWEST = 6
 #: How rules are called that no deployment put to work.
 FOLDER = "folder"
 
@@ -25,6 +27,13 @@ FOLDER = "folder"
 def short(digest: str) -> str:
     """The digest of a bundle, as long as people need it."""
     return digest.removeprefix(SHA256)[:SHORT]
+
+
+def named(digests: Iterable[str], wanted: str) -> str | None:
+    """The digest that begins so; None where none does, or several, or too few signs are given."""
+    beginning = SHA256 + wanted.removeprefix(SHA256)
+    found = [digest for digest in digests if digest.startswith(beginning)]
+    return found[0] if len(found) == 1 and len(beginning) >= len(SHA256) + FEWEST else None
 
 
 def revision_of(deployment: Deployment | None) -> str:

@@ -160,7 +160,8 @@ def test_of_two_who_deploy_at_once_the_second_is_told(project, command, monkeypa
     ("words", "says"),
     [
         (["nowhere.bundle"], "there is no file nowhere.bundle"),
-        (["sha256:" + "0" * 64], "was ever deployed here"),
+        (["sha256:" + "0" * 64], "the database keeps no bundle sha256:000"),
+        (["c0ffee"], "the database keeps no bundle c0ffee"),
         (["a", "--ref", "HEAD"], "name a BUNDLE or --ref, not both"),
     ],
 )
@@ -194,6 +195,16 @@ def test_a_damaged_database_is_said_to_be_one(project, command, tmp_path):
     with pytest.raises(activation.BundleRefused, match="does not keep it"):
         activation.activate(project, store)
     store.close()
+
+
+def test_a_bundle_that_was_deployed_is_named_by_the_beginning_of_its_digest(project, command):
+    first = told(command)["digest"]
+    change(project, HELLO, "reentry: once", "reentry: ignore")
+    change(project, HELLO, "version: 1", "version: 2")
+    told(command)
+    assert first in command("bundle", "show", first[7:19])
+    assert told(command, first[7:13])["digest"] == first
+    assert "there is no file" in command("deploy", first[7:12], code=2)
 
 
 def test_what_is_in_a_bundle_can_be_shown(project, command, tmp_path):

@@ -79,6 +79,16 @@ def test_a_few_begin_on_the_new_version_and_nobody_on_both(project, command, cha
     assert sorted(sent) == sorted(CUSTOMERS)
 
 
+def test_the_same_share_once_more_changes_nothing(command, changed):
+    assert changed
+    command("deploy", "--ramp", "5%")
+    again = command("deploy", "--ramp", "5%")
+    assert "is live already for 5% of the customers; nothing has changed" in again
+    assert len(told(command, "versions")["deployments"]) == 2
+    command("deploy", "--ramp", "6%")
+    assert len(told(command, "versions")["deployments"]) == 3
+
+
 def test_a_ramp_is_taken_back_for_all(project, command, changed):
     assert changed
     live = told(command, "versions")["deployments"][0]["bundle"]

@@ -159,7 +159,7 @@ def test_without_a_deployment_there_is_no_way_back(command):
 def test_names_that_stand_for_nothing_are_told(command):
     assert "nothing named 77 was deployed" in command("rollback", "77", "--yes", code=2)
     command("rollback", "--yes")
-    assert "no earlier rules that are not held" in command("rollback", "--yes", code=2)
+    assert "that is kept and not held back" in command("rollback", "--yes", code=2)
 
 
 def test_a_stale_plan_is_refused(two, project, command, tmp_path):
