@@ -45,6 +45,13 @@ def _own_cache(tmp_path_factory) -> None:
     os.environ["SHOPFLOW_CACHE"] = str(tmp_path_factory.mktemp("bundles"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_bytecode(tmp_path_factory) -> None:
+    """Some hundreds of processes that tests start do not each compile the program anew."""
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+        os.environ["PYTHONPYCACHEPREFIX"] = str(tmp_path_factory.mktemp("bytecode"))
+
+
 @pytest.fixture(scope="session")
 def repo() -> Path:
     """The top folder of the sources."""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
+from support.shipped import shipped
 
 from shopflow.domain.journal import JournalEntry, Kind
 from shopflow.domain.trial import Result, Trial
 from shopflow.gitops.graph.flow import flow
 from shopflow.report import trials
 from shopflow.report.sentences import sentence
-from shopflow.rulebook import load_project
 from shopflow.store.trials import KeptTrial
 
 NOW = datetime(2026, 3, 3, 10, tzinfo=UTC)
@@ -84,7 +83,7 @@ def test_the_journal_says_who_has_won():
 
 
 def test_the_picture_of_a_workflow_tells_what_is_tried_and_for_how_long():
-    project = load_project(Path(__file__).parents[2], env={}, kept=True).require()
+    project = shipped()
     graph = flow([project.ruleset.workflows["newsletter"]])
     split = next(one for one in graph.nodes if one.id == "newsletter.subject")
     assert split.lines == ("subject", "winner by clicked after 4h")

@@ -10,6 +10,7 @@ from pathlib import Path
 import orjson
 import pytest
 import yaml
+from support.shipped import shipped
 
 from shopflow.demo.catalogue import catalogue, rankings
 from shopflow.demo.shop import simulate_shop
@@ -25,7 +26,6 @@ from shopflow.gitops.scenario import read_scenarios
 from shopflow.gitops.virtual import VirtualShop
 from shopflow.lang.templates import TemplateSet
 from shopflow.recommend import FixedShelves, Recommender
-from shopflow.rulebook import LoadedProject, load_project
 from shopflow.runtime.ingest import Accepted, Ingest
 
 ROOT = Path(__file__).parents[2]
@@ -61,15 +61,10 @@ class InBothLanguages:
 
 
 @cache
-def project() -> LoadedProject:
-    return load_project(ROOT, env={})
-
-
-@cache
 def effects() -> tuple[Effect, ...]:
     """What the rules decide over a month of five hundred customers."""
     found: list[Effect] = []
-    loaded = project().require()
+    loaded = shipped()
     ingest = Ingest(loaded.events.schemas, event_clock=True)
     facts = Facts(products=catalogue(START), event_clock=True)
     shop = VirtualShop(Rulebook(loaded.ruleset), facts, found.append)
@@ -89,7 +84,7 @@ def entries(kind: Kind) -> list[JournalEntry]:
 
 
 def test_the_shipped_project_has_no_problem_at_all():
-    assert project().problems == ()
+    assert shipped().problems == ()
 
 
 def sending() -> set[str]:
@@ -97,7 +92,7 @@ def sending() -> set[str]:
 
 
 def test_each_workflow_sends_whose_day_is_in_the_month():
-    silent = set(project().ruleset.workflows) - sending()
+    silent = set(shipped().ruleset.workflows) - sending()
     # What concerns the shop's own tools has steps that are no messages.
     silent = {name for name in silent if has_sends(name) and not hangs_on_the_shop(name)}
     assert silent == NOT_IN_THE_MONTH
@@ -105,7 +100,7 @@ def test_each_workflow_sends_whose_day_is_in_the_month():
 
 def hangs_on_the_shop(workflow: str) -> bool:
     """True for what an event about a product or a pool starts: here customers are decided alone."""
-    rules = project().ruleset.workflows[workflow]
+    rules = shipped().ruleset.workflows[workflow]
     patterns = [step.pattern for step in rules.steps.values() if isinstance(step, WaitFor)]
     if isinstance(rules.trigger, EventTrigger):
         if rules.trigger.audience is not None or rules.trigger.subject:
@@ -116,7 +111,7 @@ def hangs_on_the_shop(workflow: str) -> bool:
 
 
 def has_sends(workflow: str) -> bool:
-    steps = project().ruleset.workflows[workflow].steps.values()
+    steps = shipped().ruleset.workflows[workflow].steps.values()
     return any(isinstance(step, Send) and step.template for step in steps)
 
 
@@ -125,9 +120,9 @@ def test_the_month_exercises_most_rows_of_the_catalogue():
     assert len(exercised) >= EXERCISED
 
 
-@pytest.mark.parametrize("workflow", sorted(project().ruleset.workflows))
+@pytest.mark.parametrize("workflow", sorted(shipped().ruleset.workflows))
 def test_each_send_leaves_in_the_tests_of_its_workflow_and_is_written_in_both_languages(workflow):
-    loaded = project()
+    loaded = shipped()
     documents = [one for one in loaded.tests if one.root["workflow"].text == workflow]
     stage = Stage(loaded.ruleset, InBothLanguages(loaded.templates))
     rehearsals = [stage.rehearse(one) for one in read_scenarios(documents, loaded.ruleset)]
@@ -160,11 +155,11 @@ def test_every_message_can_be_written():
             given = {
                 **message.variables,
                 **standard,
-                **mocked_links(project().ruleset),
+                **mocked_links(shipped().ruleset),
                 "recommend": Recommender(shelves),
             }
             try:
-                parts = project().templates.render(
+                parts = shipped().templates.render(
                     message.template, message.channel, message.locale, given
                 )
             except TooFewProducts:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from support.shipped import shipped
+
 from shopflow.report.article30 import record
-from shopflow.rulebook import load_project
 
 
 def test_the_record_of_the_shipped_rules_is_what_their_policies_say(repo, golden):
-    loaded = load_project(repo, env={}).require()
+    loaded = shipped()
     text = record(loaded.ruleset, loaded.project.sender)
     golden(repo / "docs" / "article30.md", text)
     for purpose in loaded.ruleset.purposes:

@@ -12,12 +12,12 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+from support.shipped import shipped
 
 from shopflow.gitops.preview.stretching import stretched
 from shopflow.gitops.rehearsal import Stage
 from shopflow.gitops.scenario import read_scenarios
 from shopflow.lang.templates import load_templates
-from shopflow.rulebook import load_project
 
 ROOT = Path(__file__).parents[2]
 LOCALES = ("fr", "en")
@@ -25,7 +25,7 @@ LOCALES = ("fr", "en")
 LONGEST_PAGE = 100_000
 #: Gmail and Outlook understand no other links.
 LINK = re.compile(r'(?:href|src)="([^"]*)"')
-PROJECT = load_project(ROOT, env={}).require()
+PROJECT = shipped()
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 from support.servers import tool
+from support.shipped import shipped
 
 from shopflow import sms
 from shopflow.domain.policy import MessageClass
 from shopflow.engine.quiet import silent_until
-from shopflow.rulebook import LoadedProject, load_project
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "rules"
@@ -43,11 +43,6 @@ _NOT_PROSE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|<[^>]*>", re.DOTALL)
 @cache
 def loaded(path: Path) -> dict:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
-
-
-@cache
-def shipped() -> LoadedProject:
-    return load_project(ROOT, env={}).require()
 
 
 def parts(path: Path) -> tuple[dict, str]:

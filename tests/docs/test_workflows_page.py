@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from support.shipped import shipped
+
 from shopflow.gitops.graph.page import page
-from shopflow.rulebook import load_project
 
 REPO = Path(__file__).resolve().parents[2]
 HEAD = """# The starter pack
@@ -18,5 +19,5 @@ What each was seen doing is in [the catalogue](catalogue.md), the words are in [
 
 
 def test_the_page_is_what_the_rules_say(golden):
-    loaded = load_project(REPO, env={}).require()
+    loaded = shipped()
     golden(REPO / "docs/workflows.md", HEAD + page(loaded, loaded.ruleset.workflows.values()))

@@ -16,6 +16,7 @@ import pytest
 import yaml
 from shopflow_channels.email.channel import EmailChannel
 from support.running import MailSink, a_project
+from support.shipped import shipped
 from support.shop import Shop
 
 from shopflow.plugins import find_channels
@@ -31,11 +32,6 @@ PROMISES = yaml.safe_load(Path(__file__).with_name("capabilities.yaml").read_tex
 #: What sends and rules need; others' promises (caps, consent, the web) have tests of their own.
 CAPABILITIES = [f"C{number:02}" for number in (*range(1, 10), 15, 16, 17, 19, 28, 29)]
 NOW = datetime(2026, 3, 3, 10, tzinfo=UTC)
-
-
-@cache
-def project():
-    return load_project(REPO, env={}).require()
 
 
 def test_every_capability_has_its_promises():
@@ -72,7 +68,7 @@ def test_each_channel_reaches_its_own_contact_point(tmp_path, monkeypatch):
     with (tmp_path / "shopflow.yaml").open("a", encoding="utf-8") as settings:
         settings.write("  instagram: {host: localhost, from: hello@shop.example}\n")
         settings.write("  whatsapp: {url: https://wa.example/messages}\n")
-    facts = {**project().ruleset.channels, **load_project(tmp_path).require().ruleset.channels}
+    facts = {**shipped().ruleset.channels, **load_project(tmp_path).require().ruleset.channels}
     assert {name: each.address_attribute for name, each in facts.items()} == {
         "email": "email",
         "sms": "phone",
@@ -86,7 +82,7 @@ def test_each_channel_reaches_its_own_contact_point(tmp_path, monkeypatch):
 def live(*events):
     """The customer that the starter pack knows after these events."""
     store = MemoryStore(partitions=1)
-    parts = App(loaded=project(), store=store).parts(deliver=False)
+    parts = App(loaded=shipped(), store=store).parts(deliver=False)
     stream = Stream("test", store.take_over("test").epoch)
     entries = [
         Entry(
@@ -144,7 +140,7 @@ def test_a_mail_addresses_somebody_as_they_said(gender, said):
         "shop": {},
         "unsubscribe_url": "https://b.example/u",
     }
-    text = project().templates.render("browse/seen", "email", "fr", values)["text"]
+    text = shipped().templates.render("browse/seen", "email", "fr", values)["text"]
     assert said in text
 
 
@@ -159,13 +155,13 @@ def test_an_invitation_names_the_store_that_is_near():
         "unsubscribe_url": "https://b.example/u",
     }
     for locale in ("fr", "en"):
-        text = project().templates.render("store/invitation", "email", locale, values)["text"]
+        text = shipped().templates.render("store/invitation", "email", locale, values)["text"]
         assert "Lyon Bellecour, 2 place Bellecour" in text
 
 
 def test_the_help_bubble_leads_to_answers_and_to_a_person():
     for locale, answers in (("fr", "/aide"), ("en", "/help")):
-        bubble = project().templates.render("cart/help", "onsite", locale, {})
+        bubble = shipped().templates.render("cart/help", "onsite", locale, {})
         assert bubble["slot"] == "help"
         assert bubble["url"] == answers
         assert bubble["more_url"] == "/contact"

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 from support.catalogue import LOCALES, evidence
+from support.shipped import shipped
 
 from shopflow.domain.step import Send
-from shopflow.rulebook import LoadedProject, load_project
 
 pytestmark = pytest.mark.slow
 
@@ -26,29 +26,24 @@ A channel has accepted each send that is listed in French and in English.
 """  # noqa: E501 - one sentence a line
 
 
-@cache
-def project() -> LoadedProject:
-    return load_project(REPO, env={}).require()
-
-
 @pytest.fixture(scope="session")
 def seen(tmp_path_factory):
     """What is seen of a workflow, once for all tests."""
-    return cache(lambda name: evidence(project(), name, tmp_path_factory.mktemp(name)))
+    return cache(lambda name: evidence(shipped(), name, tmp_path_factory.mktemp(name)))
 
 
 rows = pytest.mark.parametrize("workflows", ROWS.values(), ids=ROWS.keys())
 
 
 def sends(name):
-    steps = project().ruleset.workflows[name].steps
+    steps = shipped().ruleset.workflows[name].steps
     return [step.id for step in steps.values() if isinstance(step, Send)]
 
 
 @rows
 def test_every_send_is_accepted_in_both_languages_and_every_exit_taken(workflows, seen):
     for name in workflows:
-        workflow, found = project().ruleset.workflows[name], seen(name)
+        workflow, found = shipped().ruleset.workflows[name], seen(name)
         assert found.accepted == {step: set(LOCALES) for step in sends(name)}
         assert found.exits == {rule.id for rule in workflow.exits}
         assert found.mishaps == []
@@ -57,14 +52,14 @@ def test_every_send_is_accepted_in_both_languages_and_every_exit_taken(workflows
 @rows
 def test_somebody_is_refused_and_the_reason_is_written_down(workflows, seen):
     for name in workflows:
-        assert project().ruleset.workflows[name]
+        assert shipped().ruleset.workflows[name]
         assert seen(name).refusals, name
 
 
 def test_every_workflow_of_the_pack_belongs_to_one_row_and_every_row_is_there():
     named = [name for workflows in ROWS.values() for name in workflows]
     assert sorted(named) == sorted(set(named))
-    assert set(named) == set(project().ruleset.workflows)
+    assert set(named) == set(shipped().ruleset.workflows)
     assert list(ROWS) == [f"W{number:02}" for number in range(1, 54)]
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from support.shipped import shipped
 
 from shopflow.gitops.rehearsal import Stage
 from shopflow.gitops.scenario import read_scenarios
 from shopflow.gitops.sightings import Sightings
-from shopflow.rulebook import load_project
-
-ROOT = Path(__file__).parents[2]
 
 
 def test_the_shipped_rules_decide_the_same_whether_they_are_watched_or_not():
-    loaded = load_project(ROOT, env={})
+    loaded = shipped()
     watched = Stage(loaded.ruleset, loaded.templates, sightings=Sightings())
     plain = Stage(loaded.ruleset, loaded.templates)
     scenarios = read_scenarios(loaded.tests, loaded.ruleset)

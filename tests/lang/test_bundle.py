@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
+import support.shipped
 from support.small_project import CART, project_files
 
 from shopflow.domain.ruleset import Ruleset
@@ -18,10 +19,10 @@ from shopflow.lang.digest import ruleset_digest, workflow_digest
 from shopflow.rulebook import load_project
 
 
-@pytest.fixture(scope="module")
-def shipped(repo):
+@pytest.fixture
+def shipped():
     """The rules of the starter pack, which use every kind of step and trigger that there is."""
-    return load_project(repo, env={}).ruleset
+    return support.shipped.shipped().ruleset
 
 
 def there_and_back(ruleset):
