@@ -154,14 +154,17 @@ class FalseClock:
         self.environment = {
             "LD_PRELOAD": str(found),
             "FAKETIME_TIMESTAMP_FILE": str(self.path),
-            "FAKETIME_CACHE_DURATION": "1",
+            "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
 
     def set(self, ahead):
-        """So far ahead of the true time: `+2h`, `-30m`; processes see it within a second."""
-        self.path.write_text(f"{ahead}\n", encoding="utf-8")
-        self.path.chmod(0o644)
+        """So far ahead of the true time from now on, for all of them: `+2h`, `-30m`."""
+        # In one step: nobody finds a file in which nothing is said yet.
+        new = self.path.with_suffix(".new")
+        new.write_text(f"{ahead}\n", encoding="utf-8")
+        new.chmod(0o644)
+        new.replace(self.path)
 
 
 def free_port():
