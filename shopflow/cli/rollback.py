@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import click
 from shopflow.cli.deploy import actor
 from shopflow.cli.options import FORMAT, PROJECT, tell
 from shopflow.cli.reading import open_for_reading
-from shopflow.gitops.rolling_back import InFlight, WayBack, roll_back, way_back
+from shopflow.gitops.rolling_back import InFlight, Version, WayBack, roll_back, started, way_back
 from shopflow.store.deployments import short
 
 
@@ -47,9 +47,10 @@ def rollback(
     Messages that are queued already still leave: `shopflow pause` stops them.
     """
     with open_for_reading(project) as (_, store):
-        way = way_back(store, revision)
+        way, counted = way_back(store, revision), None
         if not yes:
-            click.echo("\n".join(_shown(way, InFlight(in_flight))), err=True)
+            counted = started(store, way)
+            click.echo("\n".join(_shown(way, counted, InFlight(in_flight))), err=True)
             click.confirm("go back?", abort=True, err=True)
         made = roll_back(
             store,
@@ -59,6 +60,8 @@ def rollback(
             at=datetime.now(UTC),
             by=actor(),
         )
+        # Everybody is read for it, and whoever is in a hurry need not wait for that.
+        counted = started(store, way) if counted is None else counted
     told = {
         "number": made.number,
         "from": way.left,
@@ -69,21 +72,21 @@ def rollback(
         "in_flight": in_flight,
         "started": [
             {"workflow": name, "digest": digest, "enrolments": count}
-            for (name, digest), count in way.started.items()
+            for (name, digest), count in counted.items()
         ],
     }
     said = (
         f"{short(made.digest)} is live again, as number {made.number}; "
         f"{short(way.left)} is held back"
     )
-    tell(style, told, "\n".join([*_shown(way, InFlight(in_flight)), said]))
+    tell(style, told, "\n".join([*_shown(way, counted, InFlight(in_flight)), said]))
 
 
-def _shown(way: WayBack, in_flight: InFlight) -> Iterator[str]:
+def _shown(way: WayBack, counted: Mapping[Version, int], in_flight: InFlight) -> Iterator[str]:
     commits = f"({way.bad.revision[:12] or 'no commit'} -> {way.to.revision[:12] or 'no commit'})"
     yield f"{short(way.left)} -> {short(way.to.digest)} {commits}"
     fate = "go on by it" if in_flight is InFlight.KEEP else "end at their next event or timer"
-    for (name, digest), count in way.started.items():
+    for (name, digest), count in counted.items():
         yield f"  {count:,} enrolments of {name} ({digest[:12]}) began on it, and {fate}"
-    if not way.started:
+    if not counted:
         yield "  no enrolment is on its way that began on it"

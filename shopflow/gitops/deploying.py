@@ -20,7 +20,7 @@ from shopflow.gitops.ramping import Refusal, beside
 from shopflow.gitops.rehearsal import Stage
 from shopflow.gitops.scenario import read_scenarios
 from shopflow.rulebook import DeployedRules, LoadedProject, load_project
-from shopflow.store.deployments import Deployment, Hold, Move, StoredBundle, short
+from shopflow.store.deployments import Deployment, Hold, Label, Move, StoredBundle, label_of, short
 from shopflow.store.protocol import Store
 from shopflow.store.records import StoredRuleset
 
@@ -260,10 +260,9 @@ def _shrunken(changes: Difference, new: Manifest, leave: Leave) -> Iterator[Refu
 
 def _relabelled(store: Store, loaded: LoadedProject) -> Iterator[Refusal]:
     """A label must not come to mean something else: people would look at the wrong rules."""
-    known: dict[tuple[str, int], list[tuple[str, object]]] = {}
+    known: dict[Label, list[tuple[str, object]]] = {}
     for digest, document in store.views.retained_workflows().items():
-        if isinstance(document, Mapping):
-            label = str(document.get("id")), int(document.get("version") or 1)
+        if (label := label_of(document)) is not None:
             known.setdefault(label, []).append((digest, document))
     for text in store.deployments.manifests().values():
         for name, one in Manifest.from_json(text).workflows.items():
@@ -284,7 +283,7 @@ def _relabelled(store: Store, loaded: LoadedProject) -> Iterator[Refusal]:
             )
 
 
-def _next(known: Iterable[tuple[str, int]], workflow: str) -> int:
+def _next(known: Iterable[Label], workflow: str) -> int:
     return max(version for name, version in known if name == workflow) + 1
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from shopflow.gitops.bundle import Manifest
 from shopflow.gitops.rolling_back import in_flight
+from shopflow.store.deployments import label_of
 from shopflow.store.protocol import Store
 from shopflow.store.records import retained_workflows
 
@@ -42,9 +42,9 @@ def known_versions(store: Store) -> list[KnownVersion]:
         for text in store.deployments.manifests().values()
         for name, one in Manifest.from_json(text).workflows.items()
     } | {
-        (str(document["id"]), digest): int(document.get("version") or 1)
+        (label[0], digest): label[1]
         for digest, document in store.views.retained_workflows().items()
-        if isinstance(document, Mapping) and "id" in document
+        if (label := label_of(document)) is not None
     }
     found = []
     for (workflow, digest), version in sorted(known.items(), key=lambda one: (one[0][0], one[1])):

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from shopflow.errors import Conflict, DeployRefused, SettingsError
 from shopflow.gitops.bundle import Manifest
-from shopflow.store.deployments import FEWEST, SHA256, SHORT, Deployment, Hold, Move, short
+from shopflow.store.deployments import (
+    FEWEST,
+    SHA256,
+    SHORT,
+    Deployment,
+    Hold,
+    Move,
+    label_of,
+    short,
+)
 from shopflow.store.everybody import everybody
 from shopflow.store.protocol import Store
 
@@ -31,18 +39,13 @@ class WayBack:
 
     bad: Deployment
     to: Deployment
-    #: Versions that only the bad rules have: by id and digest, the enrolments on their way.
-    started: Mapping[Version, int]
+    #: Versions that only the bad rules have.
+    only_bad: frozenset[Version]
 
     @property
     def left(self) -> str:
         """The digest of the bundle that is left and held back."""
         return self.bad.newest_rules
-
-    @property
-    def count(self) -> int:
-        """The enrolments that began on them."""
-        return sum(self.started.values())
 
 
 def way_back(store: Store, wanted: str | None) -> WayBack:
@@ -80,13 +83,13 @@ def way_back(store: Store, wanted: str | None) -> WayBack:
                 "back: `shopflow versions` lists what was deployed, `shopflow pause` stops sending"
             )
         to = found
-    only_bad = _versions(store, bad) - _versions(store, to)
+    return WayBack(bad=bad, to=to, only_bad=_versions(store, bad) - _versions(store, to))
+
+
+def started(store: Store, way: WayBack) -> dict[Version, int]:
+    """How many are on their way by rules that are taken back; reads every customer."""
     standing = in_flight(store)
-    return WayBack(
-        bad=bad,
-        to=to,
-        started={version: standing[version] for version in sorted(only_bad) if standing[version]},
-    )
+    return {version: standing[version] for version in sorted(way.only_bad) if standing[version]}
 
 
 def roll_back(
@@ -107,8 +110,7 @@ def roll_back(
         ramp="",
         share=0.0,
     )
-    only_bad = _versions(store, way.bad) - _versions(store, way.to)
-    ended = sorted(digest for _, digest in only_bad) if in_flight is InFlight.END else []
+    ended = sorted(digest for _, digest in way.only_bad) if in_flight is InFlight.END else []
     hold = Hold(
         digest=way.left,
         revision=way.bad.revision,
@@ -138,10 +140,17 @@ def in_flight(store: Store) -> Counter[Version]:
     return found
 
 
-def _versions(store: Store, deployment: Deployment) -> set[Version]:
+def _versions(store: Store, deployment: Deployment) -> frozenset[Version]:
     kept = store.deployments.manifests().get(deployment.newest_rules)
     workflows = Manifest.from_json(kept).workflows if kept is not None else {}
-    return {(name, one.digest) for name, one in workflows.items()}
+    labels = {(name, one.version) for name, one in workflows.items()}
+    # Another version of the program compiles the same to other digests.
+    compiled = {
+        (label[0], digest)
+        for digest, document in store.views.retained_workflows().items()
+        if (label := label_of(document)) in labels and label is not None
+    }
+    return frozenset((name, one.digest) for name, one in workflows.items()) | compiled
 
 
 def _again(deployment: Deployment) -> str:

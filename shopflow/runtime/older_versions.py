@@ -20,7 +20,7 @@ from shopflow.errors import RulesInvalid
 from shopflow.gitops.bundle import Manifest
 from shopflow.lang.older import compile_workflow
 from shopflow.rulebook import LoadedProject
-from shopflow.store.deployments import Deployment
+from shopflow.store.deployments import Deployment, Label, label_of
 from shopflow.store.everybody import everybody
 from shopflow.store.protocol import Store
 from shopflow.store.records import StoredRuleset, retained_workflows
@@ -32,9 +32,6 @@ log = logging.getLogger("shopflow.upkeep")
 GRACE = timedelta(days=7)
 #: Bundles deployed last that are kept however old they are, so that there is a way back.
 WAYS_BACK = 10
-
-#: A workflow's id and the version that its file says.
-Label = tuple[str, int]
 
 
 def with_older(loaded: LoadedProject, store: Store, history: Sequence[StoredRuleset]) -> Ruleset:
@@ -91,7 +88,9 @@ def forget_drained(store: Store, now: datetime) -> None:
         if not whole:
             older = {key: one for key, one in workflows.items() if key not in younger}
             idle = {
-                key for key, one in older.items() if key not in standing and _label(one) not in live
+                key
+                for key, one in older.items()
+                if key not in standing and label_of(one) not in live
             }
             _keep(store, row, older, idle)
         younger |= workflows.keys()
@@ -161,9 +160,3 @@ def _live_since(history: Sequence[Deployment], since: datetime) -> Iterator[Depl
 def _of(deployment: Deployment) -> tuple[str, str]:
     """The bundles that a deployment puts to work; the same twice where nothing is ramped."""
     return deployment.newest_rules, deployment.digest
-
-
-def _label(document: object) -> Label | None:
-    if not isinstance(document, Mapping):
-        return None
-    return str(document.get("id")), int(document.get("version") or 1)

@@ -20,8 +20,17 @@ SHA256 = "sha256:"
 SHORT = 12
 #: The fewest signs by which a digest or a commit may be named.
 FEWEST = 6
+#: A workflow's id and the version that its file says.
+Label = tuple[str, int]
 #: How rules are called that no deployment put to work.
 FOLDER = "folder"
+
+
+def label_of(document: object) -> Label | None:
+    """What people call the workflow of a kept document; None when it is of none."""
+    if not isinstance(document, Mapping) or "id" not in document:
+        return None
+    return str(document["id"]), int(document.get("version") or 1)
 
 
 def short(digest: str) -> str:

@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 from support.running import MailSink, a_project, an_event, shopflow, who, write_events
 
+from shopflow.gitops import rolling_back
 from shopflow.gitops.rolling_back import in_flight
 from shopflow.store.opening import open_store
 
@@ -104,6 +105,20 @@ def test_it_asks_with_what_is_on_its_way(project, command):
     command("rollback", given="y\n")
     with a_store(project) as store:
         assert store.deployments.newest_number() == 3
+
+
+@pytest.mark.usefixtures("two")
+def test_whoever_is_in_a_hurry_need_not_wait_until_everybody_is_counted(command, monkeypatch):
+    counted, live = rolling_back.in_flight, []
+
+    def watched(store):
+        live.append(store.deployments.newest().move)
+        return counted(store)
+
+    monkeypatch.setattr(rolling_back, "in_flight", watched)
+    back = told(command, "rollback", "--yes")
+    assert live == ["rollback"]
+    assert [one["enrolments"] for one in back["started"]] == [1]
 
 
 @pytest.mark.usefixtures("two")

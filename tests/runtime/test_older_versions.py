@@ -11,7 +11,7 @@ from support.running import PROJECT, a_project, an_event, who
 
 from shopflow.domain.policy import Retention
 from shopflow.errors import SettingsError
-from shopflow.gitops.rolling_back import InFlight, roll_back, way_back
+from shopflow.gitops.rolling_back import InFlight, roll_back, started, way_back
 from shopflow.lang.compiler import workflow as compiler
 from shopflow.runtime.app import open_app
 from shopflow.runtime.hashes import Hashes
@@ -159,6 +159,23 @@ def test_what_began_after_an_upgrade_of_the_program_goes_on_after_the_next_deplo
     version(root, store, 2, 2, wait="5d")
     happen(root, *looked_at(2, "ben", 4))
     assert asked(store) == {"anna": 1}
+
+
+def test_bad_rules_are_taken_back_by_whatever_digest_the_program_gives_them(
+    root, store, monkeypatch
+):
+    monkeypatch.setenv("SHOPFLOW_CACHE", "off")
+    version(root, store, 1, 0, wait="2d")
+    version(root, store, 2, 1, wait="3d")
+    before = compiler.workflow_digest
+    monkeypatch.setattr(compiler, "workflow_digest", lambda one: before(one)[::-1])
+    happen(root, *looked_at(1, "anna", 2))
+    way = way_back(store, None)
+    assert list(started(store, way).values()) == [1]
+    roll_back(store, way, in_flight=InFlight.END, reason="bad", at=BEGIN + 3 * DAY, by="anna")
+    happen(root, *looked_at(2, "ben", 9))
+    happen(root, *looked_at(3, "cleo", 12))
+    assert asked(store) == {"ben": 1}
 
 
 def a_deployment(store, number, day, digest=None, hold=None, **more):
