@@ -13,21 +13,22 @@ from shopflow.cli import explain_event
 from shopflow.cli.options import FORMAT, PROJECT
 from shopflow.cli.reading import INSTANT, open_for_reading
 from shopflow.domain.ids import CustomerId, EnrolmentId, EventId
-from shopflow.lang.repository import read_repository
+from shopflow.lang.names import did_you_mean
+from shopflow.lang.repository import WORKFLOWS, read_repository
 from shopflow.report import explain as report
 from shopflow.report.masking import Mask, mask_of
 from shopflow.store.protocol import Store
-from shopflow.store.records import StoredDeadLetter
+from shopflow.store.records import StoredDeadLetter, Timeline
 
 #: Dead letters that are looked through for an event's id.
 SEARCHED = 10_000
 
 _LEVEL = click.option(
     "--level",
-    type=click.Choice(["short", "full"]),
+    type=click.Choice(["short", "fails", "full"]),
     default="short",
     show_default=True,
-    help="What happened, or with every value that decided.",
+    help="What happened; only what did not come about, and why; or all, with every value.",
 )
 _UNMASK = click.option(
     "--unmask", is_flag=True, help="Show personal data as it is; secrets stay hidden."
@@ -60,7 +61,10 @@ def customer(
         timeline = store.views.timeline(CustomerId(customer_id))
     if found is None and not timeline.events:
         raise click.ClickException(f"no customer '{customer_id}' is known here")
-    lines = report.of_customer(timeline, workflow, _mask(project, off=unmask))
+    if workflow is not None:
+        _check_workflow(project, timeline, workflow)
+    every = report.of_customer(timeline, workflow, _mask(project, off=unmask))
+    lines = _at_level(level, every)
     if style == "json":
         _as_json({"customer_id": customer_id}, lines)
         return
@@ -68,11 +72,11 @@ def customer(
     for text in report.about(found) if found is not None else ():
         click.echo(f"  {text}")
     zone = report.zone_of(found, settings.timezone)
-    for text in report.rendered(lines, zone, full=level == "full"):
+    for text in report.rendered(lines, zone, full=level != "short"):
         click.echo(text)
-    told = {line.record.get("event_id") for line in lines}
+    told = {line.record.get("event_id") for line in every}
     if quiet := sum(event.id not in told for event in timeline.events):
-        click.echo(f"\n{quiet:,} more events led to nothing")
+        click.echo(f"\n{quiet:,} more event{'' if quiet == 1 else 's'} led to nothing")
 
 
 @explain.command
@@ -95,13 +99,14 @@ def enrolment(
             raise click.ClickException(f"no enrolment '{enrolment_id}' is known here")
         person = store.views.customer(owner)
         timeline = store.views.timeline(owner)
-    lines = report.of_enrolment(timeline, enrolment_id, _mask(project, off=unmask))
+    every = report.of_enrolment(timeline, enrolment_id, _mask(project, off=unmask))
+    lines = _at_level(level, every)
     if style == "json":
         _as_json({"enrolment_id": enrolment_id, "customer_id": owner}, lines)
         return
     click.echo(f"enrolment {enrolment_id}, of customer {owner}")
     zone = report.zone_of(person, settings.timezone)
-    for text in report.rendered(lines, zone, full=level == "full"):
+    for text in report.rendered(lines, zone, full=level != "short"):
         click.echo(text)
 
 
@@ -132,7 +137,7 @@ def event(  # noqa: PLR0917 - click passes each option by name
     mask = _mask(project, off=unmask)
     if data is not None:
         wish = explain_event.Wish(type=event_id, data=data, customer=customer_id, at=at)
-        explain_event.what_if_told(project, wish, mask, style, full=level == "full")
+        explain_event.what_if_told(project, wish, mask, style, level)
         return
     if customer_id is not None or at is not None:
         raise click.UsageError("--customer and --at go with --data, which asks what would be")
@@ -146,9 +151,10 @@ def event(  # noqa: PLR0917 - click passes each option by name
         raise click.ClickException(
             f"no event '{event_id}' is known here; with --data, the type of one that might come"
         )
-    lines = (
+    every = (
         report.of_event(timeline, found, mask) if found is not None and timeline is not None else []
     )
+    lines = _at_level(level, every)
     if style == "json":
         told = [{"at": one.at.isoformat(), "reason": one.reason, "detail": one.detail}
                 for one in letters]  # fmt: skip
@@ -160,10 +166,28 @@ def event(  # noqa: PLR0917 - click passes each option by name
     for letter in letters:
         click.echo(report.dead_letter(letter))
     zone = report.zone_of(person, settings.timezone)
-    for text in report.rendered(lines, zone, full=level == "full"):
+    for text in report.rendered(lines, zone, full=level != "short"):
         click.echo(text)
-    if found is not None and len(lines) <= 1:
+    if found is not None and len(every) <= 1:
         click.echo("no rule did anything because of it")
+
+
+def _at_level(level: str, lines: list[report.Line]) -> list[report.Line]:
+    return report.that_say_no(lines) if level == "fails" else lines
+
+
+def _check_workflow(project: Path, timeline: Timeline, workflow: str) -> None:
+    """Refuse a name that neither the customer has met nor any file has: it would explain nothing.
+
+    Raises:
+        click.UsageError: There is no such workflow.
+    """
+    # By their names, since the files may be broken.
+    files = {path.stem for path in (project / WORKFLOWS).rglob("*.yaml")}
+    known = files | {str(entry.workflow) for entry in timeline.journal if entry.workflow}
+    if workflow not in known:
+        hint = did_you_mean(workflow, known, label="workflows")
+        raise click.UsageError(f"no workflow named '{workflow}'; {hint}")
 
 
 def _mask(project: Path, *, off: bool) -> Mask:

@@ -41,8 +41,8 @@ class Wish:
     at: datetime | None
 
 
-def what_if_told(project: Path, wish: Wish, mask: Mask, style: str, *, full: bool) -> None:
-    """Prints what would come of the event.
+def what_if_told(project: Path, wish: Wish, mask: Mask, style: str, level: str) -> None:
+    """Prints what would come of the event, at the level of a text for people.
 
     Raises:
         click.UsageError: There is no such type or customer, or the payload is not as its schema.
@@ -60,7 +60,7 @@ def what_if_told(project: Path, wish: Wish, mask: Mask, style: str, *, full: boo
         return
     who = f"customer {wish.customer}" if wish.customer else "somebody of whom nothing is known"
     click.echo(f"{wish.type} at {event.occurred_at:%Y-%m-%d %H:%M} UTC, about {who}")
-    for line in _lines(result, mask, full=full):
+    for line in _lines(result, mask, level):
         click.echo(line)
 
 
@@ -110,13 +110,15 @@ def _event(loaded: LoadedProject, wish: Wish, customer_id: CustomerId) -> Event:
     return arrived.event
 
 
-def _lines(result: WhatIf, mask: Mask, *, full: bool) -> Iterator[str]:
+def _lines(result: WhatIf, mask: Mask, level: str) -> Iterator[str]:
     order = list(Answer)
     for one in sorted(result.prospects, key=lambda each: order.index(each.answer)):
+        if level == "fails" and one.answer is Answer.STARTS:
+            continue
         yield ""
         yield f"{one.workflow} {_because(one)}"
         for name, verdict in one.verdicts:
-            if full or not verdict.answer:
+            if level == "full" or not verdict.answer:
                 yield f"  {name}: {'yes' if verdict.answer else 'no'}"
                 yield from (f"    {mask.text(line)}" for line in _shown(verdict, mask).lines())
     if not result.prospects:
@@ -129,7 +131,8 @@ def _lines(result: WhatIf, mask: Mask, *, full: bool) -> Iterator[str]:
         yield from (f"  {line}" for line in dict.fromkeys(told))
     if result.deaf and result.prospects:
         yield ""
-        yield f"{result.deaf} more workflows take no event of this type"
+        more = "1 more workflow takes" if result.deaf == 1 else f"{result.deaf} more workflows take"
+        yield f"{more} no event of this type"
 
 
 def _because(one: Prospect) -> str:

@@ -78,6 +78,10 @@ EXIT_CODES: tuple[tuple[type[ShopflowError], int], ...] = (
 )
 
 
+#: The code of a folder that is no project: nothing was found wrong with any rules.
+_NOWHERE = "SF014"
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are asked for."""
 
@@ -134,6 +138,8 @@ class LazyGroup(click.Group):
 
 def exit_code(error: ShopflowError) -> int:
     """The exit code that this error ends a command with."""
+    if isinstance(error, RulesInvalid) and any(each.code == _NOWHERE for each in error.problems):
+        return USAGE
     return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
 
 

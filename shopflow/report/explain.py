@@ -8,10 +8,19 @@ from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shopflow.domain.customer import Customer
-from shopflow.domain.journal import JournalEntry
+from shopflow.domain.journal import JournalEntry, Kind
 from shopflow.report.masking import Mask
 from shopflow.report.sentences import delivery_sentence, sentence
-from shopflow.store.records import StoredDeadLetter, StoredEvent, StoredMessage, Timeline
+from shopflow.store.records import (
+    DeliveryState,
+    StoredDeadLetter,
+    StoredEvent,
+    StoredMessage,
+    Timeline,
+)
+
+#: Kinds of entries by which something did not come about.
+_NOES = frozenset({Kind.REFUSED, Kind.HELD, Kind.DROPPED, Kind.ERROR, Kind.UNUSABLE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +63,15 @@ def of_enrolment(timeline: Timeline, enrolment_id: str, mask: Mask) -> list[Line
     causes = {entry.event_id for entry in journal}
     events = [event for event in timeline.events if event.id in causes]
     return _lines(events, journal, messages, mask)
+
+
+def that_say_no(lines: Iterable[Line]) -> list[Line]:
+    """Those of them that tell why something was not sent or not started."""
+    return [
+        line
+        for line in lines
+        if line.record["kind"] in _NOES or line.record.get("state") == DeliveryState.FAILED
+    ]
 
 
 def rendered(lines: Iterable[Line], zone: ZoneInfo, *, full: bool = False) -> Iterator[str]:

@@ -76,7 +76,7 @@ def test_the_full_level_names_the_enrolment(shop):
 def test_what_an_event_would_start_is_told(what_if):
     told = what_if("cart.updated", CART)
     assert "\ncart would start\n" in told
-    assert "1 more workflows take no event of this type" in told
+    assert "1 more workflow takes no event of this type" in told
 
 
 def test_why_it_would_start_nothing_is_told_with_each_part(what_if):
@@ -140,3 +140,26 @@ def test_a_known_customer_is_asked_about_as_they_are(shop):
 
 def test_a_question_about_what_would_be_needs_the_payload(shop):
     assert "go with --data" in shop("explain", "event", "e1", "--customer", "anna", code=2)
+
+
+def test_a_workflow_that_there_is_not_explains_nothing(shop):
+    told = shop("explain", "customer", "anna", "--workflow", "helo", code=2)
+    assert "no workflow named 'helo'; did you mean 'hello'?" in told
+    assert "more events led to nothing" not in shop("explain", "customer", "anna")
+
+
+def test_what_did_not_come_about_stands_alone_on_demand(shop, tmp_path, command):
+    assert "hello: " not in shop("explain", "customer", "anna", "--level", "fails")
+    again = an_event(9, "anna", at=datetime.now(UTC).isoformat())
+    command("run", str(write_events(tmp_path / "again.jsonl", [again])))
+    told = shop("explain", "customer", "anna", "--level", "fails")
+    assert "hello: did not enter: it may start only once, and it has" in told
+    assert "accepted by the channel" not in told
+    kinds = json.loads(shop("explain", "event", "e9", "--level", "fails", "--format", "json"))
+    assert [line["kind"] for line in kinds["timeline"]] == ["refused"] * 2
+
+
+def test_what_would_start_is_left_out_where_only_a_no_is_asked_for(what_if):
+    told = what_if("cart.updated", CART, "--level", "fails")
+    assert "would start\n" not in told
+    assert "1 more workflow takes no event of this type" in told

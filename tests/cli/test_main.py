@@ -66,3 +66,15 @@ def test_the_command_line_starts_without_loading_what_it_does_not_need():
         [sys.executable, "-c", code, *heavy], capture_output=True, text=True, check=True
     )
     assert not ran.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["lint"], ["test"], ["graph"], ["plan", "--against", "main"], ["preview"], ["status"],
+     ["explain", "customer", "anna"], ["test", "--from-customer", "anna"]],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_folder_that_is_no_project_is_wrong_usage(words, tmp_path):
+    ran = CliRunner().invoke(cli.main, [*words, "--project", str(tmp_path)])
+    assert ran.exit_code == cli.USAGE, ran.output
+    assert "no shopflow.yaml in" in ran.output
