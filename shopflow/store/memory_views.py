@@ -136,7 +136,8 @@ class MemoryViews:
     def customer_of(self, enrolment_id: EnrolmentId) -> CustomerId | None:
         """See `Views`."""
         with self._state.lock:
-            found = (e.customer_id for e in self._state.journal if e.enrolment_id == enrolment_id)
+            journal = reversed(self._state.journal)
+            found = (e.customer_id for e in journal if e.enrolment_id == enrolment_id)
             return next(found, None)
 
     def messages(

@@ -178,7 +178,8 @@ class Views(SweepReads, TrialReads, CatalogueView, Protocol):
     def customer_of(self, enrolment_id: EnrolmentId) -> CustomerId | None:
         """Whose enrolment it is, or was; None when the journal knows nothing of it.
 
-        Looked for in all of the journal, which takes its time: for people only.
+        Looked for in the journal from its end, which takes its time where it is long ago: for
+        people only.
         """
 
     def messages(

@@ -335,7 +335,7 @@ def test_a_timeline_tells_events_journal_and_messages(store, make, now):
     assert len(store.views.journal_of_event(second.event.id)) == 1
 
 
-def test_the_journal_knows_whose_an_enrolment_was(store, make):
+def test_the_journal_knows_whose_an_enrolment_was(store, make, now):
     with store.transaction() as batch:
         batch.journal(
             [
@@ -344,6 +344,13 @@ def test_the_journal_knows_whose_an_enrolment_was(store, make):
             ]
         )
     assert store.views.customer_of("en-2") == "bert"
+    with store.transaction() as batch:
+        later = now + timedelta(hours=1)
+        batch.journal([make.entry(kind=Kind.ENTERED, enrolment_id="en-1", at=later)])
+        batch.journal(
+            [make.entry(customer_id="cleo", kind=Kind.ENTERED, enrolment_id="en-2", at=later)]
+        )
+    assert store.views.customer_of("en-2") == "cleo", "it is looked for from the end"
     assert store.views.customer_of("en") is None
     assert store.views.customer_of("en%2") is None
 

@@ -157,12 +157,13 @@ class SqlViews:
             return [rows.journal_entry(row) for row in connection.execute(wanted).mappings()]
 
     def customer_of(self, enrolment_id: EnrolmentId) -> CustomerId | None:
-        """See `Views`."""
+        """See `Views`; both databases go back along the key, and stop where they find it."""
         journal = tables.journal
         named = journal.c.details.contains(f'"en":"{enrolment_id}"', autoescape=True)
+        newest = journal.c.seq if self._database.dialect.days is None else journal.c.at
         wanted = select(journal.c.customer_id).where(journal.c.kind == "entered", named)
         with self._database.reading() as connection:
-            found = connection.execute(wanted.limit(1)).scalar()
+            found = connection.execute(wanted.order_by(newest.desc()).limit(1)).scalar()
         return None if found is None else CustomerId(found)
 
     def messages(
