@@ -211,13 +211,6 @@ def test_bundles_that_are_held_are_no_way_back_and_both_sides_of_a_ramp_stay(sto
     assert kept(store) == [1, 5, 6, 7, 8, 10, 11, 12, 13, 14]
 
 
-def test_nothing_goes_when_something_else_was_deployed_meanwhile(store):
-    for number in range(1, 3):
-        a_deployment(store, number, number)
-    store.deployments.forget_bundles(["sha256:1"], newest=1)
-    assert kept(store) == [1, 2]
-
-
 def test_there_is_no_way_back_to_a_bundle_that_is_gone(root, store):
     made = [version(root, store, number, number, wait=f"{number}h") for number in (1, 2, 3)]
     store.deployments.forget_bundles([made[1].digest], newest=3)

@@ -64,3 +64,37 @@ def test_a_hold_lasts_until_it_is_lifted_by_the_deployment_of_that_bundle(store,
     assert store.deployments.holds() == [again]
     store.deployments.swap(a_deployment(4, "sha256:b", now), lift=True)
     assert store.deployments.holds() == []
+
+
+def a_ruleset(at, **workflows):
+    return StoredRuleset(digest="r", document={"workflows": workflows}, deployed_at=at)
+
+
+def test_a_ruleset_gets_another_document_or_goes(store, now):
+    store.deploy("r", {"workflows": {"w1": {"id": "x"}, "w2": {"id": "y"}}}, now)
+    (seen,) = store.views.rulesets()
+    store.deployments.rewrite_ruleset(seen, {"workflows": {"w2": {"id": "y"}}})
+    assert store.views.rulesets() == [a_ruleset(now, w2={"id": "y"})]
+    store.deployments.rewrite_ruleset(seen, None)
+    assert store.views.rulesets() == []
+
+
+@pytest.mark.parametrize("document", [None, {"workflows": {}}])
+def test_a_ruleset_that_was_deployed_again_stays_as_it_is(store, now, document):
+    whole = {"workflows": {"w": {"id": "x"}}}
+    store.deploy("r", whole, now)
+    (seen,) = store.views.rulesets()
+    store.deploy("r", whole, now + HOUR)
+    store.deployments.rewrite_ruleset(seen, document)
+    assert store.views.rulesets() == [a_ruleset(now + HOUR, w={"id": "x"})]
+
+
+def test_bundles_go_unless_something_was_deployed_since_they_were_looked_at(store, now):
+    for number, digest in enumerate(("sha256:a", "sha256:b", "sha256:c"), start=1):
+        store.deployments.swap(a_deployment(number, digest, now), bundle=a_bundle(digest, now))
+    store.deployments.forget_bundles({"sha256:a", "sha256:b"}, newest=2)
+    assert len(store.deployments.manifests()) == 3
+    store.deployments.forget_bundles({"sha256:a", "sha256:b"}, newest=3)
+    assert store.deployments.manifests().keys() == {"sha256:c"}
+    # What was at work is told all the same.
+    assert len(store.deployments.history(limit=None)) == 3
