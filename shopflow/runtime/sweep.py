@@ -91,7 +91,7 @@ class Sweeps:
 
     def _swept_to(self, partition: int) -> datetime | None:
         """Up to when everybody has been looked at, and has decided what there was to decide."""
-        if partition in self._store.views.told_partitions():
+        if self._store.views.told_partitions(partition):
             return None
         mine = [one for one in self._store.views.sweeps() if one.partition == partition]
         done = [one.at for one in mine if one.done and one.event is None]

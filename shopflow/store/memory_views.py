@@ -80,10 +80,11 @@ class MemoryViews:
             first = (timer for number in partitions for timer in state.due(number, None, 1))
             return min((at for at, _ in first), default=None)
 
-    def told_partitions(self) -> list[int]:
+    def told_partitions(self, only: int | None = None) -> list[int]:
         """See `Views`."""
         with self._state.lock:
-            return [number for number, box in enumerate(self._state.inbox) if box]
+            told = [number for number, box in enumerate(self._state.inbox) if box]
+        return told if only is None else [number for number in told if number == only]
 
     def timeline(self, customer_id: CustomerId) -> Timeline:
         """See `Views`."""

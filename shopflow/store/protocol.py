@@ -163,8 +163,8 @@ class Views(SweepReads, TrialReads, CatalogueView, Protocol):
     def next_due_at(self, partition: int | None = None) -> datetime | None:
         """The earliest timer of all customers, or earlier."""
 
-    def told_partitions(self) -> list[int]:
-        """The partitions in whose inbox something waits, in order."""
+    def told_partitions(self, only: int | None = None) -> list[int]:
+        """The partitions in whose inbox something waits, in order; or only this one, if it has."""
 
     def timeline(self, customer_id: CustomerId) -> Timeline:
         """Events, journal and messages of the customer."""

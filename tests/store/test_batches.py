@@ -169,6 +169,16 @@ def test_the_inbox_can_be_taken_by_partition(store, make):
     assert store.views.status().inbox == 0
 
 
+def test_a_partition_is_known_by_what_waits_in_its_inbox(store, make):
+    with store.transaction() as batch:
+        batch.tell("anna", make.event())
+        batch.tell("anna", make.event())
+    home = store.partition_of("anna")
+    assert store.views.told_partitions() == [home]
+    assert store.views.told_partitions(home) == [home]
+    assert store.views.told_partitions((home + 1) % 4) == []
+
+
 def test_a_reader_that_lost_its_stream_commits_nothing(opener, make, now):
     first, second = opener(), opener()
     mine = first.take_over("orders")

@@ -29,3 +29,11 @@ def customers_after(
         .limit(limit)
     )
     return [rows.customer_of(row) for row in connection.execute(wanted)]
+
+
+def told_partitions(connection: Connection, only: int | None) -> list[int]:
+    """Where somebody has been told what is yet to be decided."""
+    partition = tables.inbox.c.partition
+    if only is None:
+        return sorted(connection.execute(select(partition).distinct()).scalars())
+    return [*connection.execute(select(partition).where(partition == only).limit(1)).scalars()]

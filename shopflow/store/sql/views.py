@@ -112,11 +112,10 @@ class SqlViews:
             found = connection.execute(statement, {"until": FOREVER, "most": 1}).first()
         return None if found is None else instant(found[0])
 
-    def told_partitions(self) -> list[int]:
+    def told_partitions(self, only: int | None = None) -> list[int]:
         """See `Views`."""
-        waiting = select(tables.inbox.c.partition).distinct()
         with self._database.reading() as connection:
-            return sorted(connection.execute(waiting).scalars())
+            return sweeps.told_partitions(connection, only)
 
     def timeline(self, customer_id: CustomerId) -> Timeline:
         """See `Views`."""

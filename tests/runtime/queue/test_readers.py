@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.production import PARTITIONS, lose, scratch_database
 
-from shopflow.domain.event import IDENTIFIED
+from shopflow.domain.event import IDENTIFIED, Tick
 from shopflow.errors import Conflict
 from shopflow.runtime.ingest import Accepted, Ingest, routing_id
 from shopflow.runtime.queue.bells import Kind
@@ -73,6 +73,8 @@ def test_of_two_readers_of_a_partition_the_one_that_came_last_commits(any_house)
     assert any_house.events == {}
     second.work(never)
     assert any_house.events == {"accepted": 10}
+    any_house.add([look(10)])
+    route(fleet)
     with pytest.raises(Conflict):
         first.work(never)
     assert any_house.events == {"accepted": 10}
@@ -94,6 +96,12 @@ def test_a_reader_that_lost_its_right_fires_no_timer_and_hears_nothing(any_house
     with pytest.raises(Conflict):
         stale.work(never)
     assert any_house.sends() == before
+    lose(any_house.redis, any_house.namespace)
+    with any_house.store.transaction() as batch:
+        batch.tell("c1", Tick(at=NOW + timedelta(hours=2)))
+    with pytest.raises(Conflict):
+        stale.work(never)
+    assert any_house.store.views.told_partitions() == [partition]
 
 
 def test_of_two_readers_of_the_door_one_routes_each_entry(house):
