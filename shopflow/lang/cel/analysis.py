@@ -17,9 +17,19 @@ _CONSTANTS = (str, int, float, bool, type(None))
 
 def walk(node: ast.Node) -> Iterator[ast.Node]:
     """The node and every node below it."""
-    yield node
-    for part in ast.children(node):
-        yield from walk(part)
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += reversed(ast.children(node))
+
+
+def depth(tree: ast.Node) -> int:
+    """How many nodes lie above one another."""
+    levels, level = 0, [tree]
+    while level:
+        levels, level = levels + 1, [part for node in level for part in ast.children(node)]
+    return levels
 
 
 def reads(tree: ast.Node) -> frozenset[tuple[str, ...]]:

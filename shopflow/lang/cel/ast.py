@@ -167,6 +167,8 @@ def children(node: Node) -> tuple[Node, ...]:
     match node:
         case Select() | Has() | Not() | Negate():
             return (node.operand,)
+        case Literal() | Global() | Local():
+            return ()
         case Index():
             return (node.operand, node.key)
         case ListLiteral() | And() | Or():

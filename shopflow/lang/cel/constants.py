@@ -64,10 +64,11 @@ def _decided(parts: list[bool | None], *, by: bool) -> bool | None:
 
 def _is_closed(node: ast.Node) -> bool:
     """Whether it reads no variable, nor the variable of a macro around it."""
+    if not analysis.is_constant(node):
+        return False
     nodes = list(analysis.walk(node))
     own = {each.variable.index for each in nodes if isinstance(each, ast.Comprehension)}
-    outside = any(isinstance(each, ast.Local) and each.index not in own for each in nodes)
-    return analysis.is_constant(node) and not outside
+    return not any(isinstance(each, ast.Local) and each.index not in own for each in nodes)
 
 
 def value_of(node: ast.Node) -> object:

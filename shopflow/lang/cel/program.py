@@ -16,6 +16,9 @@ from shopflow.lang.cel.parse import parse
 from shopflow.lang.cel.resolve import Resolver
 from shopflow.lang.cel.runtime import CEL_ERRORS
 
+#: Nodes above one another that Python takes in any case: it allows two hundred brackets.
+SHALLOW: Final = 16
+
 
 class NotConstant:
     """The kind of NOT_CONSTANT."""
@@ -39,8 +42,9 @@ class Program:
         self.is_constant = analysis.is_constant(tree)
         self._limits = limits
         self._absorbs = analysis.absorbs(tree)
-        # What cannot be turned into Python is to be known now.
-        _ = self._fast
+        # What cannot be turned into Python is to be known now; else it is done when it is asked.
+        if analysis.depth(tree) > SHALLOW:
+            _ = self._fast
 
     @classmethod
     def kept(

@@ -85,15 +85,16 @@ class Reader:
         return found | all_of(fails)
 
     def _named(self, node: ast.Node, *, truth: bool, holds: bool) -> Form:
-        inner = self._meaning(node)
-        if inner is not node:
-            return self._worlds(inner, truth=truth, holds=holds)
-        segment = self._segment(node)
-        if segment is not None:
-            # A segment whose condition fails may count as left: then it is false, not failing.
-            if holds and not truth:
-                return self.untrue(segment)
-            return self._worlds(segment, truth=truth, holds=holds)
+        if isinstance(node, (ast.Select, ast.Index)):
+            inner = self._meaning(node)
+            if inner is not node:
+                return self._worlds(inner, truth=truth, holds=holds)
+            segment = self._segment(node)
+            if segment is not None:
+                # A segment whose condition fails may count as left: then it is false, not failing.
+                if holds and not truth:
+                    return self.untrue(segment)
+                return self._worlds(segment, truth=truth, holds=holds)
         if id(node) not in self._atoms:
             self._atoms[id(node)] = (node, self._atom(node))
         atom = self._atoms[id(node)][1]
