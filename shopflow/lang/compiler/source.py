@@ -27,7 +27,7 @@ OF_MISSING_PARTS = frozenset({"SF102", "SF115", "SF201", "SF205", "SF209"})
 BROKEN = Constant("", value=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Use:
     """An expression compiled from a place of the document, in the scope it will be run in."""
 

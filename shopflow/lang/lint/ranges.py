@@ -99,13 +99,23 @@ def reader_of(
     renamed: Mapping[str, str] | None = None,
 ) -> Reader:
     """What reads the condition of a place, with the names that it has there."""
+    if renamed is not None:
+        return _reader(subject, use, each, renamed)
+    if use not in subject.readers:
+        subject.readers[use] = _reader(subject, use, each, {})
+    return subject.readers[use]
+
+
+def _reader(
+    subject: Subject, use: Use, each: CompiledWorkflow | None, renamed: Mapping[str, str]
+) -> Reader:
     workflow = each.workflow if each is not None else None
     return Reader(
         names=use.scope.names,
         values=workflow.values if workflow is not None else {},
         let=workflow.let if workflow is not None else {},
         segments=subject.segments,
-        renamed=renamed or {},
+        renamed=renamed,
     )
 
 

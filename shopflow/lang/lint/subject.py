@@ -13,10 +13,11 @@ from shopflow.domain.step import Send
 from shopflow.domain.workflow import Workflow
 from shopflow.lang.build import Build
 from shopflow.lang.compiler.shape import every_step
+from shopflow.lang.compiler.source import Use
 from shopflow.lang.compiler.ways import Way, ways
 from shopflow.lang.compiler.workflow import CompiledWorkflow
 from shopflow.lang.document import Document
-from shopflow.lang.normal import Form
+from shopflow.lang.normal import Form, Reader
 from shopflow.lang.repository import RuleFile
 from shopflow.lang.templates import TemplateSet
 from shopflow.lang.tree import Node
@@ -49,6 +50,8 @@ class Subject:
     sms_stop: str = ""
     #: What the trigger of each workflow has proved, by the path of its file, once it is known.
     told: dict[str, Form] = field(default_factory=dict, repr=False)
+    #: What reads a condition, and what it has found out by now; several checks ask for it.
+    readers: dict[Use, Reader] = field(default_factory=dict, repr=False)
     _ways: dict[str, tuple[Way, ...] | None] = field(default_factory=dict, repr=False)
 
     def sound(self, kind: str) -> Iterator[tuple[Document, Node]]:

@@ -21,6 +21,10 @@ _ORDER = frozenset({"<", "<=", ">", ">="})
 _SIZE = sets.of_type(Type(kind=TypeKind.INT, least=0), sure=False)
 
 
+#: A node by its identity, the truth asked for, and whether it is to hold.
+_Asked = tuple[int, bool, bool]
+
+
 class _Atom(NamedTuple):
     """A term, what it may be at all, and the values that make the condition true, or false."""
 
@@ -46,6 +50,7 @@ class Reader:
     renamed: Mapping[str, str] = field(default_factory=dict)
     #: What has been found out of a node, by its identity: it is asked for more than once.
     _atoms: dict[int, tuple[ast.Node, _Atom]] = field(default_factory=dict, repr=False)
+    _forms: dict[_Asked, tuple[ast.Node, Form]] = field(default_factory=dict, repr=False)
 
     def true(self, node: ast.Node) -> Form:
         """When the condition is true."""
@@ -57,6 +62,12 @@ class Reader:
 
     def _worlds(self, node: ast.Node, *, truth: bool, holds: bool) -> Form:
         """When the node is the truth asked for; without `holds`, when it is anything else."""
+        asked = id(node), truth, holds
+        if asked not in self._forms:
+            self._forms[asked] = node, self._form(node, truth=truth, holds=holds)
+        return self._forms[asked][1]
+
+    def _form(self, node: ast.Node, *, truth: bool, holds: bool) -> Form:
         match node:
             case ast.Not():
                 return self._worlds(node.operand, truth=not truth, holds=holds)

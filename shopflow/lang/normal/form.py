@@ -58,6 +58,10 @@ class Form:
         return not self.clauses
 
     def __and__(self, other: Form) -> Form:
+        if self is EVERYTHING and len(other.clauses) <= 1:
+            return other
+        if other is EVERYTHING and len(self.clauses) <= 1:
+            return self
         conflicts = {*self.conflicts, *other.conflicts}
         if len(self.clauses) * len(other.clauses) > MOST:
             # Each holds wherever both do.
