@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from click.testing import CliRunner
+from support.production import scratch_database
 from support.repositories import repository, write
 from support.small_project import PROJECT, TRAITS, project_files
 
@@ -37,15 +38,26 @@ EVENTS = [
 ]
 
 
-def files(steps=STEPS):
+def files(steps=STEPS, database=SHOP["database"]):
     workflow = {"purpose": "marketing", "steps": steps}
-    more = {"shopflow.yaml": SHOP, "rules/traits.yaml": ATTRIBUTES}
+    project = {**SHOP, "database": database}
+    more = {"shopflow.yaml": project, "rules/traits.yaml": ATTRIBUTES}
     return project_files(workflow, **more)
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request):
+    """The URL of a database with nothing in it, of each kind that there is."""
+    if request.param == "sqlite":
+        yield SHOP["database"]
+        return
+    with scratch_database() as url:
+        yield url.replace("postgresql:", "postgresql+psycopg:")
+
+
 @pytest.fixture
-def shop(tmp_path):
-    root = repository(tmp_path / "shop", files())
+def shop(tmp_path, database):
+    root = repository(tmp_path / "shop", files(database=database))
     write(root, {"events.jsonl": "".join(json.dumps(each) + "\n" for each in EVENTS)})
     clock = ["--clock", "event", "--until", "end"]
     ran = run(root, "run", str(root / "events.jsonl"), *clock)
@@ -64,8 +76,8 @@ def plan(root, *options):
 
 
 @pytest.fixture
-def store(shop):
-    opened = open_store(f"sqlite:///{shop}/shopflow.db", create=False)
+def store(shop, database):
+    opened = open_store(database.replace("///", f"///{shop}/"), create=False)
     yield opened
     opened.close()
 
@@ -94,8 +106,8 @@ def test_consents_and_addresses_are_known_though_their_events_are_forgotten(shop
     assert plan(shop)["channels"]["email"]["before"] == 1
 
 
-def test_customers_are_named_by_pseudonyms_unless_asked_for(shop):
-    write(shop, files([{"id": "settle", "wait": "30m"}, STEPS[1]]))
+def test_customers_are_named_by_pseudonyms_unless_asked_for(shop, database):
+    write(shop, files([{"id": "settle", "wait": "30m"}, STEPS[1]], database))
     (told,) = plan(shop)["outcomes"]
     assert told["why"] == "30m earlier"
     assert told["customers"][0].startswith("p-")
