@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
@@ -16,6 +17,7 @@ from rich.progress import Progress
 
 from shopflow.cli.options import PROJECT, length
 from shopflow.cli.reading import open_for_reading
+from shopflow.cli.until import UNTIL
 from shopflow.errors import SettingsError
 from shopflow.gitops.plan.as_json import as_json
 from shopflow.gitops.plan.as_markdown import as_markdown
@@ -38,6 +40,7 @@ from shopflow.runtime.pseudonyms import PSEUDONYM_KEY, pseudonyms_of
 from shopflow.runtime.recorded import live, write
 from shopflow.runtime.recorded import recorded as recorded_events
 from shopflow.runtime.sealing import LINKS_SECRET
+from shopflow.runtime.simulate import Until
 
 _CLEAN, _FINDINGS, _CHANGES = 0, 1, 4
 
@@ -121,6 +124,7 @@ def _files(ctx: click.Context, param: click.Parameter, paths: tuple[Path, ...]) 
     callback=_since,
     help="Count only what is decided from then on: 30d before the last event, or a time.",
 )
+@UNTIL
 @click.option(
     "--max-extra-sends",
     metavar="SHARE",
@@ -166,6 +170,7 @@ def plan(
     recorded: timedelta | None,
     show_ids: bool,
     since: datetime | timedelta | None,
+    until: Until | datetime,
     max_extra_sends: Share | None,
     max_new_customers: int | None,
     max_cost_increase: Money | None,
@@ -192,10 +197,10 @@ def plan(
         raise click.UsageError("a threshold needs recorded events: --events FILE")
     with revision(project, against) as at, ExitStack() as opened:
         base = _base(at)
-        recording = Recording(files=files, since=since) if files else None
+        recording = Recording(files=files, since=since, until=until) if files else None
         if recorded is not None:
             taken = _recorded(project, head, since or recorded, show_ids=show_ids)
-            recording = opened.enter_context(taken)
+            recording = replace(opened.enter_context(taken), until=until)
         with _bar() as watcher:
             made = make_plan(
                 base,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from shopflow.cli.options import FORMAT, PROJECT
+from shopflow.cli.until import UNTIL
 from shopflow.engine import Rulebook
 from shopflow.gitops.outcome import WorkflowTally
 from shopflow.rulebook import load_project
@@ -24,29 +25,9 @@ from shopflow.runtime.simulate import simulate as replay
 from shopflow.runtime.sources import Source, open_sources
 
 
-def _until(ctx: click.Context, param: click.Parameter, text: str) -> Until | datetime:
-    """A word of Until, or an instant; one without a zone is UTC."""
-    if text in list(Until):
-        return Until(text)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as e:
-        raise click.BadParameter(
-            f"'{text}' is neither end, drain nor a time such as 2026-03-01T10:00:00Z", ctx, param
-        ) from e
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 @click.command
 @click.argument("events", nargs=-1, required=True)
-@click.option(
-    "--until",
-    metavar="end|drain|TIME",
-    callback=_until,
-    default=Until.END.value,
-    show_default=True,
-    help="Stop the clock at the last event (end), when no timer is left (drain), or at a time.",
-)
+@UNTIL
 @click.option(
     "--sends",
     type=click.File("wb", lazy=False),

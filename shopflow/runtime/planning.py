@@ -28,7 +28,7 @@ from shopflow.rulebook import LoadedProject, load_project
 from shopflow.runtime.contact import region_of
 from shopflow.runtime.ingest import Ingest
 from shopflow.runtime.recorded import Live
-from shopflow.runtime.simulate import Line, in_pages, simulate
+from shopflow.runtime.simulate import Line, Until, in_pages, simulate
 from shopflow.runtime.sources import Source, open_sources
 
 #: Bytes of events from which on a second process pays for its start.
@@ -45,6 +45,8 @@ class Recording:
     files: tuple[Path, ...]
     #: An instant, or a length before the last event; None counts everything.
     since: datetime | timedelta | None = None
+    #: Where the clock stops.
+    until: Until | datetime = Until.END
     #: How customers are named in the plan; as the events name them unless given.
     naming: Callable[[str], str] | None = None
     #: How things stand where the events come from; None where only events are known.
@@ -113,6 +115,7 @@ def replay(loaded: LoadedProject, recording: Recording, watcher: Watcher | None 
                 loaded.events.schemas, event_clock=True, region=region_of(loaded.project.locale)
             ),
             _lines(sources, recording, watcher),
+            until=recording.until,
             partitions=loaded.project.partitions,
             listener=recorder.take,
         )
@@ -128,6 +131,7 @@ def replay(loaded: LoadedProject, recording: Recording, watcher: Watcher | None 
         errors=result.tally.errors,
         since=since or result.begin,
         until=result.end,
+        left_after=_left_after(recording.until),
     )
 
 
@@ -144,10 +148,20 @@ def replay_both(
         return replay(base, recording), replay(head, recording, watcher)
     # A process that begins afresh: a fork would copy this one's threads in any state.
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        alone = Recording(files=recording.files, since=recording.since)
+        alone = replace(recording, naming=None, live=None)
         before = pool.submit(_replay_under, base.project.root, alone)
         after = replay(head, recording, watcher)
         return before.result(), after
+
+
+def _left_after(until: Until | datetime) -> str | None:
+    match until:
+        case Until.END:
+            return "the last event"
+        case Until.DRAIN:
+            return None
+        case _:
+            return until.isoformat()
 
 
 def _replay_under(root: Path, recording: Recording) -> Replayed:

@@ -78,7 +78,7 @@ class Simulation:
     #: Time of the first event in the order given, and of the last in that of time.
     begin: datetime | None = None
     end: datetime | None = None
-    #: Everybody, as the replay has left them.
+    #: Everybody as they stood at the end, before what timers were left was drained.
     people: Mapping[CustomerId, Customer] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, object]:
@@ -181,11 +181,11 @@ class _Replay:
             shop.tick(until)
         elif result.end is not None:
             shop.tick(result.end)
-            if until is Until.DRAIN:
-                shop.drain()
+        result.people = dict(shop.customers)
+        if until is Until.DRAIN:
+            shop.drain()
         if result.tally.loops:
             result.dead_letters["emit_loop"] = result.tally.loops
-        result.people = shop.customers
         result.customers = sum(
             one.alias_of is None and not is_subject(one.id) for one in shop.customers.values()
         )

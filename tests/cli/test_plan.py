@@ -201,6 +201,41 @@ def test_many_events_are_replayed_by_two_processes_with_the_same_result(plan, sh
     assert read(plan("--format", "json")) == alone
 
 
+@pytest.mark.parametrize(
+    ("until", "sends", "left"),
+    [
+        ("end", (1, 0), "what is due after the last event is not counted"),
+        ("drain", (1, 1), None),
+        ("2026-03-03T10:59:00Z", (0, 0), "what is due after 2026-03-03T10:59:00+00:00"),
+        ("2026-03-03T14:00:00Z", (1, 1), "what is due after 2026-03-03T14:00:00+00:00"),
+    ],
+)
+def test_the_clock_stops_where_it_is_told_to(plan, shop, until, sends, left):
+    change(shop, {"steps": [{"id": "settle", "wait": "3h"}, STEPS[1]]})
+    told = read(plan("--format", "json", "--until", until))["replay"]
+    log = told["channels"].get("log", {"before": 0, "after": 0})
+    assert (log["before"], log["after"]) == sends
+    assert len(told["limits"]) == (1 if left is None else 2)
+    assert left is None or told["limits"][1].startswith(left)
+
+
+def test_who_waits_at_the_last_event_is_told_though_the_timers_run_on(plan, shop):
+    change(shop, {"steps": [{"id": "settle", "wait": "3h"}, STEPS[1]]})
+    commit(shop)
+    standing = [
+        read(plan("--format", "json", "--until", until))["replay"]["in_flight"]["standing"]
+        for until in ("end", "drain")
+    ]
+    assert standing[0]
+    assert standing[0] == standing[1]
+
+
+def test_no_place_for_the_clock_to_stop_is_wrong_usage(plan):
+    ran = plan("--until", "soon")
+    assert ran.exit_code == 2
+    assert "'soon' is neither end, drain nor a time" in ran.output
+
+
 def test_the_comment_of_a_pull_request_shows_what_matters_and_folds_the_rest(plan, shop):
     change(shop, {"steps": [{"id": "settle", "wait": "3h"}, STEPS[1]]})
     comment = plan("--format", "markdown", "--max-extra-sends", "5%").output

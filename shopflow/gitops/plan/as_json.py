@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from shopflow.gitops.plan.comparing import Change, Comparison
-from shopflow.gitops.plan.plan import LIMITS, Plan, Side
+from shopflow.gitops.plan.plan import Plan, Side
 from shopflow.problem import Problem
 
 #: The version of the JSON; a reader refuses a higher first number and ignores unknown fields.
@@ -123,7 +123,7 @@ def _comparison(found: Comparison, currency: str) -> dict[str, object]:
                 for each in found.standing
             ],
         },
-        "limits": list(LIMITS),
+        "limits": list(found.limits),
     }
 
 

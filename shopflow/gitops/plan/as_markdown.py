@@ -89,7 +89,7 @@ def _details(found: Comparison) -> Iterator[str]:
         count = sum(one.count for one in found.standing)
         title = f"{counted(count, 'enrolment')} in flight"
         yield _folded(title, "\n".join(standing_lines(found)))
-    yield f"<sub>{limits()}</sub>"
+    yield f"<sub>{limits(found)}</sub>"
 
 
 def _folded(title: str, text: str) -> str:

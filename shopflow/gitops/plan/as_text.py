@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from textwrap import wrap
 
 from shopflow.gitops.plan.comparing import Comparison
-from shopflow.gitops.plan.plan import LIMITS, Plan
+from shopflow.gitops.plan.plan import Plan
 from shopflow.gitops.plan.rule_changes import RuleChanges
 from shopflow.gitops.plan.told import (
     SIGNS,
@@ -37,7 +37,7 @@ def as_text(plan: Plan) -> str:
         blocks += [render(problem) for problem in plan.findings]
     if plan.comparison is not None:
         blocks += ["\n".join(block) for block in _figures(plan.comparison, plan.currency)]
-        blocks.append(limits())
+        blocks.append(limits(plan.comparison))
     if plan.breaches:
         blocks.append("\n".join(f"! {line}" for line in plan.breaches))
     return "\n\n".join(blocks)
@@ -113,6 +113,6 @@ def outcome_lines(
         yield f"          and {rest:,} more kinds"
 
 
-def limits() -> str:
-    """What the figures cannot know."""
-    return f"limits of this estimate: {'; '.join(LIMITS)}."
+def limits(found: Comparison) -> str:
+    """What the figures cannot know, in a line."""
+    return f"limits of this estimate: {'; '.join(found.limits)}."

@@ -73,6 +73,15 @@ class Comparison:
     left: Mapping[str, int]
 
     @property
+    def limits(self) -> tuple[str, ...]:
+        """What the figures cannot know."""
+        later = self.after.left_after
+        return (
+            "recorded events are taken as given; nobody's reaction to a message is simulated",
+            *(() if later is None else (f"what is due after {later} is not counted",)),
+        )
+
+    @property
     def changed_customers(self) -> int:
         """How many get something else than before."""
         return len({customer for each in self.outcomes for customer in each.customers})

@@ -9,12 +9,6 @@ from shopflow.gitops.plan.rule_changes import RuleChanges
 from shopflow.gitops.plan.worst_case import WorstCase
 from shopflow.problem import Problem, Severity
 
-#: What a replay cannot know.
-LIMITS = (
-    "recorded events are taken as given; nobody's reaction to a message is simulated",
-    "what is due after the last event is not counted",
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:

@@ -57,6 +57,8 @@ class Replayed:
     #: What was counted lies between these instants; None when there was no event.
     since: datetime | None = None
     until: datetime | None = None
+    #: What is due later than that was left alone; None where nothing was.
+    left_after: str | None = "the last event"
     sends: list[Sent] = field(default_factory=list)
     withheld: list[Withheld] = field(default_factory=list)
     #: (customer, workflow) of each enrolment that began.
