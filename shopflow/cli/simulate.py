@@ -20,6 +20,7 @@ from shopflow.gitops.outcome import WorkflowTally
 from shopflow.rulebook import load_project
 from shopflow.runtime.contact import region_of
 from shopflow.runtime.ingest import Ingest
+from shopflow.runtime.memory import settled
 from shopflow.runtime.simulate import Line, Simulation, Until, in_pages
 from shopflow.runtime.simulate import simulate as replay
 from shopflow.runtime.sources import Source, open_sources
@@ -52,6 +53,7 @@ def simulate(
         for name in events:
             sources += open_sources([name])
             opened.callback(sources[-1].close)
+        opened.enter_context(settled())
         result = replay(
             Rulebook(loaded.ruleset),
             Ingest(

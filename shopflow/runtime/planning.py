@@ -27,12 +27,13 @@ from shopflow.gitops.revision import Revision
 from shopflow.rulebook import LoadedProject, load_project
 from shopflow.runtime.contact import region_of
 from shopflow.runtime.ingest import Ingest
+from shopflow.runtime.memory import settled
 from shopflow.runtime.recorded import Live
 from shopflow.runtime.simulate import Line, Until, in_pages, simulate
 from shopflow.runtime.sources import Source, open_sources
 
 #: Bytes of events from which on a second process pays for its start.
-MANY = 1_000_000
+MANY = 500_000
 
 #: Told how many bytes are read, of how many.
 Watcher = Callable[[int, int], None]
@@ -109,6 +110,7 @@ def replay(loaded: LoadedProject, recording: Recording, watcher: Watcher | None 
         sources = open_sources([str(file) for file in recording.files])
         for source in sources:
             opened.callback(source.close)
+        opened.enter_context(settled())
         result = simulate(
             Rulebook(loaded.ruleset),
             Ingest(
