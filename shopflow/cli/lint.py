@@ -21,12 +21,14 @@ from shopflow.gitops.working_copy import working_copy
 from shopflow.lang.repository import PROJECT_FILE
 from shopflow.problem import Problem, Severity
 from shopflow.report.problems import FORMATS
-from shopflow.report.problems.github import annotated, job_summary
+from shopflow.report.problems.github import annotated
+from shopflow.report.problems.markdown import as_markdown
 from shopflow.rulebook import load_project
 
 #: Ending of a file -> the form of what is written into it.
 _ENDINGS: Mapping[str, str] = {
     ".json": "json",
+    ".md": "markdown",
     ".sarif": "sarif",
     ".txt": "text",
     ".xml": "junit",
@@ -100,7 +102,7 @@ def _form(ctx: click.Context, param: click.Parameter, path: Path | None) -> Path
     "--output-file",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     callback=_form,
-    help="Write them here too; the ending, .json, .sarif, .txt or .xml (JUnit), says the form.",
+    help="Write them here too; the ending says the form: .json, .md, .sarif, .txt, .xml (JUnit).",
 )
 @click.option(
     "--fail-level",
@@ -194,7 +196,7 @@ def _show(problems: Sequence[Problem], root: Path, style: str, file: Path | None
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if style == "github" and summary and annotated(problems)[1]:
         with Path(summary).open("a", encoding="utf-8") as stream:
-            stream.write(job_summary(problems, prefix))
+            stream.write(f"{as_markdown(problems, prefix)}\n")
 
 
 def _prefix(root: Path) -> str:

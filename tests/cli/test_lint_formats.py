@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -205,6 +206,43 @@ def test_summary_counts_what_can_be_mended():
     )
 
 
+def test_what_comes_of_a_mistake_is_said_once_of_each_code():
+    again = replace(A_PROBLEM, location=replace(A_PROBLEM.location, line=9))
+    lines = FORMATS["text"]([A_PROBLEM, again], "").splitlines()
+    consequence = (
+        "   = left as it is, the condition fails at every event, and nobody gets the message"
+    )
+    first = render(A_PROBLEM).splitlines()
+    assert lines[: len(first) + 3] == [*first, consequence, "   = more: shopflow rule SF103", ""]
+    assert lines.count(consequence) == 1
+
+
+def test_gitlab_knows_a_problem_again_on_another_line():
+    moved = replace(A_PROBLEM, location=replace(A_PROBLEM.location, line=9))
+    one, two = json.loads(FORMATS["gitlab"]([A_PROBLEM, moved], "shop/"))
+    (same,) = json.loads(FORMATS["gitlab"]([moved], "shop/"))
+    assert one["fingerprint"] == same["fingerprint"] != two["fingerprint"]
+    assert one["location"] == {"path": "shop/rules/a b.yaml", "lines": {"begin": 3}}
+    assert (one["check_name"], one["severity"]) == ("SF103", "major")
+    assert json.loads(FORMATS["gitlab"]([], "")) == []
+
+
+def test_reviewdog_counts_bytes():
+    wide = replace(A_PROBLEM, excerpt="é totl: 1", location=replace(A_PROBLEM.location, column=3))
+    (told,) = json.loads(FORMATS["rdjson"]([wide], "shop/"))["diagnostics"]
+    assert told["location"]["range"] == {
+        "start": {"line": 3, "column": 4},
+        "end": {"line": 3, "column": 8},
+    }
+    assert (told["severity"], told["code"]) == ("ERROR", {"value": "SF103"})
+
+
+def test_a_table_in_markdown_keeps_its_columns():
+    bars = replace(A_PROBLEM, message="a || b")
+    row = FORMATS["markdown"]([bars], "shop/").splitlines()[-1]
+    assert row == "| `shop/rules/a b.yaml:3` | error SF103: a \\|\\| b | did you mean 'total'? |"
+
+
 def test_github_reads_every_sign():
     annotation = FORMATS["github"]([A_PROBLEM], "shop/").splitlines()[0]
     assert annotation == (
@@ -252,7 +290,7 @@ def test_concise_has_a_line_each(lint):
     ]
 
 
-@pytest.mark.parametrize("ending", [".json", ".sarif", ".xml", ".txt"])
+@pytest.mark.parametrize("ending", [".json", ".md", ".sarif", ".xml", ".txt"])
 def test_a_file_gets_another_form_at_the_same_time(lint, tmp_path, ending):
     file = tmp_path / f"report{ending}"
     _, output = lint("--format", "concise", "--output-file", file)
@@ -263,7 +301,7 @@ def test_a_file_gets_another_form_at_the_same_time(lint, tmp_path, ending):
 def test_a_file_of_no_form_is_refused(lint, tmp_path):
     code, output = lint("--output-file", tmp_path / "report.html")
     assert code == 2
-    assert "the ending says the form: one of .json, .sarif, .txt, .xml, not '.html'" in output
+    assert "the ending says the form: one of .json, .md, .sarif, .txt, .xml, not '.html'" in output
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,12 @@ class Entry:
         """The first letters of the code, which it shares with its like."""
         return self.code[:3]
 
+    @property
+    def consequence(self) -> str:
+        """What comes of leaving it as it is, in words of the shop; empty where nothing is said."""
+        lines = self.explanation.splitlines()
+        return next((line for line in lines if line.startswith("Left as it is")), "")
+
 
 @cache
 def catalogue() -> Mapping[str, Entry]:

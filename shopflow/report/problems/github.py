@@ -37,18 +37,6 @@ def annotated(problems: Sequence[Problem]) -> tuple[list[Problem], list[Problem]
     return shown, rest
 
 
-def job_summary(problems: Sequence[Problem], prefix: str = "") -> str:
-    """All of them as Markdown, for the page of the job."""
-    lines = ["## shopflow lint", "", summary(problems)]
-    if problems:
-        lines += ["", "| where | what | how to mend it |", "|---|---|---|"]
-    for each in problems:
-        where = f"`{prefix}{each.location.path}:{each.location.line}`"
-        what = f"{each.severity} {each.code}: {each.message}"
-        lines.append(f"| {where} | {_cell(what)} | {_cell(each.hint)} |")
-    return "\n".join([*lines, ""])
-
-
 def _annotation(problem: Problem, prefix: str) -> str:
     place = problem.location
     properties = {
@@ -67,7 +55,3 @@ def _annotation(problem: Problem, prefix: str) -> str:
 
 def _escaped(text: str, signs: Mapping[str, str]) -> str:
     return "".join(signs.get(char, char) for char in text)
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

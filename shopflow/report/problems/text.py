@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from shopflow.lang.lint.catalogue import catalogue
 from shopflow.problem import Problem, Safety, Severity, render
 
 
 def as_text(problems: Sequence[Problem], prefix: str = "") -> str:
-    """Each problem with its line and caret, and how many there are."""
+    """Each problem with its line and caret, what comes of its kind, and how many there are."""
     del prefix  # people stand in the project
-    return "\n\n".join([*map(render, problems), summary(problems)])
+    first = {problem.code: problem for problem in reversed(problems)}
+    blocks = [
+        "\n".join([render(each), *_about(each.code, told=first[each.code] is not each)])
+        for each in problems
+    ]
+    return "\n\n".join([*blocks, summary(problems)])
 
 
 def as_concise(problems: Sequence[Problem], prefix: str = "") -> str:
@@ -36,6 +42,15 @@ def summary(problems: Sequence[Problem]) -> str:
     if unsafe := fixes.count(Safety.UNSAFE):
         told += f"; --unsafe-fixes mends {unsafe}{' more' if safe else ''}"
     return told
+
+
+def _about(code: str, *, told: bool) -> Iterator[str]:
+    """What comes of such a problem, and where there is more about it; said once of each code."""
+    entry = catalogue().get(code)
+    if entry is not None and not told:
+        if entry.consequence:
+            yield f"   = {entry.consequence[0].lower()}{entry.consequence[1:].rstrip('.')}"
+        yield f"   = more: shopflow rule {code}"
 
 
 def _number(count: int, word: str) -> str:
