@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import click
 from rich.console import Console
@@ -18,14 +18,16 @@ from shopflow.cli.watching import watching
 from shopflow.errors import RulesInvalid
 from shopflow.gitops.coverage import Coverage, floor, measure
 from shopflow.gitops.expecting import Result
+from shopflow.gitops.git import unadded
 from shopflow.gitops.judging import Judge
 from shopflow.gitops.rehearsal import Stage
 from shopflow.gitops.reports import as_github, as_json, as_junit, as_markdown, as_text, summary
 from shopflow.gitops.scenario import Scenario, read_scenarios
 from shopflow.gitops.sightings import Sightings
-from shopflow.gitops.texts import Snapshots
+from shopflow.gitops.texts import FOLDER, Snapshots
 from shopflow.gitops.versions import changed_by
 from shopflow.lang.document import Document
+from shopflow.lang.names import listing
 from shopflow.problem import render
 from shopflow.rulebook import LoadedProject, load_project
 
@@ -142,6 +144,8 @@ def test(  # noqa: PLR0917 - click passes each option by name
         raise click.UsageError("--workflow goes with --from-customer; PATHS and -k choose tests")
     loaded = load_project(project, strict=False)
     _refuse_broken_tests(ctx, loaded)
+    if update:
+        _refuse_unseen(project)
     documents = _under(paths, loaded.require(), project.resolve())
     scenarios = _scenarios(ctx, documents, loaded)
     chosen = [each for each in scenarios if pattern is None or pattern.search(each.title)]
@@ -206,6 +210,16 @@ def _refuse_broken_tests(ctx: click.Context, loaded: LoadedProject) -> None:
     if broken:
         click.echo("\n\n".join(map(render, loaded.errors)), err=True)
         ctx.exit(USAGE)
+
+
+def _refuse_unseen(project: Path) -> None:
+    """Stop when what --update would write over was not yet looked at."""
+    unseen = sorted(path for path in unadded(project) if PurePath(path).parent.name == FOLDER)
+    if unseen:
+        raise click.UsageError(
+            f"--update would write over changes that nobody has looked at yet: {listing(unseen)}; "
+            "`git add` what is right"
+        )
 
 
 def _scenarios(

@@ -86,6 +86,17 @@ def changed_files(root: Path, commit: str) -> frozenset[str]:
     return frozenset(name.decode() for name in (differing + new).split(b"\0") if name)
 
 
+def unadded(root: Path) -> frozenset[str]:
+    """The files below a folder that git knows otherwise, by their paths; none outside of git.
+
+    What was added to the next commit is known as it is, and so somebody has looked at it.
+    """
+    differing = run(root, "diff", "--name-only", "--relative", "-z", "--")
+    if differing.returncode:
+        return frozenset()
+    return frozenset(name.decode() for name in differing.stdout.split(b"\0") if name)
+
+
 def git(root: Path, *words: str) -> bytes:
     """What git prints in that folder; raises SettingsError when it fails, or is not there."""
     done = run(root, *words)

@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from click.testing import CliRunner
+from support.repositories import git, repository
 from support.small_project import FULL, ORDER, project_files, rule_tests
 
 from shopflow.cli.main import main
@@ -225,3 +226,23 @@ def test_processes_side_by_side_answer_as_one_alone(shopflow_test, options):
     for jobs in ("2", "3"):
         shared = shopflow_test(*tests, options=[*options, "-j", jobs])
         assert (shared.exit_code, shared.output) == (alone.exit_code, alone.output)
+
+
+def test_a_snapshot_that_nobody_has_looked_at_is_not_written_over(shopflow_test, tmp_path):
+    told = {**PASSING, "expect": {**PASSING["expect"], "render": {"snapshot": "reminder"}}}
+    snapshot = tmp_path / "rules/tests/shop/snapshots/cart.reminder.txt"
+    assert "wrote" in shopflow_test(told, options=["--update"]).stderr
+    repository(tmp_path)
+    mail = tmp_path / "rules/templates/cart/reminder/email.en.mjml"
+    mail.write_text(mail.read_text().replace("Your cart", "Your full cart"))
+    # The rules may differ: only what would be lost matters.
+    run = ["test", "--update", "--project", str(tmp_path)]
+    assert CliRunner().invoke(main, run).exit_code == 0
+    assert "Your full cart" in snapshot.read_text()
+    mail.write_text(mail.read_text().replace("Your full cart", "Your cart"))
+    ran = CliRunner().invoke(main, run)
+    assert ran.exit_code == 2
+    assert "rules/tests/shop/snapshots/cart.reminder.txt" in ran.output
+    assert "Your full cart" in snapshot.read_text()
+    git(tmp_path, "add", ".")
+    assert CliRunner().invoke(main, run).exit_code == 0
