@@ -251,8 +251,9 @@ def load_settings(
         raise RulesInvalid(settings.problems)
     if "${" in settings.project.database:
         raise SettingsError(
-            f"`database` in shopflow.yaml is {settings.project.database}: "
-            "set what it asks for, or give a default: ${NAME:-default}"
+            f"`database` of the environment '{settings.project.environment}' is "
+            f"{settings.project.database}: set what it asks for, or give a default: "
+            "${NAME:-default}"
         )
     return settings.project
 

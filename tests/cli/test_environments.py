@@ -150,6 +150,9 @@ def test_settings_that_lead_to_another_environments_database_are_refused(project
     path.write_text(STAGING.replace("staging.db", "production.db"))
     told = call(project, "production", "deploy", "--from", "staging", code=2)
     assert "the settings of 'staging' lead from here to the database of 'production'" in told
+    path.write_text(STAGING.replace("sqlite:///staging.db", "${STAGING_URL}"))
+    told = call(project, "production", "deploy", "--from", "staging", code=2)
+    assert "`database` of the environment 'staging' is ${STAGING_URL}: set what it" in told
     settings = project / "shopflow.yaml"
     fixed = settings.read_text().replace("${SHOPFLOW_ENV:-staging}", "production")
     settings.write_text(fixed)
