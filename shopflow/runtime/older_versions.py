@@ -78,7 +78,10 @@ def forget_drained(store: Store, now: datetime) -> None:
     merged into another while they are counted may be met nowhere once.
     """
     since = now - GRACE
-    standing, live = _in_use(store), _live_labels(store, since)
+    standing = _in_use(store)
+    # What comes back from here on is not idle; then nothing more goes until the next night.
+    newest = store.deployments.newest_number()
+    live = _live_labels(store, since)
     younger: set[str] = set()
     is_recent = True
     for row in store.views.rulesets():
@@ -92,7 +95,10 @@ def forget_drained(store: Store, now: datetime) -> None:
                 for key, one in older.items()
                 if key not in standing and label_of(one) not in live
             }
-            _keep(store, row, older, idle)
+            left = _left(row, older, idle)
+            if left != row.document:
+                document = left if left["workflows"] else None
+                store.deployments.rewrite_ruleset(row, document, newest=newest)
         younger |= workflows.keys()
 
 
@@ -111,15 +117,12 @@ def forget_bundles(store: Store, retention: Retention, now: datetime) -> None:
     kept.forget_bundles(kept.manifests().keys() - needed, newest=history[0].number)
 
 
-def _keep(
-    store: Store, row: StoredRuleset, workflows: Mapping[str, object], idle: set[str]
-) -> None:
+def _left(row: StoredRuleset, workflows: Mapping[str, object], idle: set[str]) -> dict[str, object]:
+    """What is left of the row's document when the idle ones go that were marked before."""
     marked = row.document.get("idle")
     gone = idle.intersection(marked if isinstance(marked, list) else ())
     left = {key: one for key, one in workflows.items() if key not in gone}
-    document = {"workflows": left, "idle": sorted(idle - gone)}
-    if document != row.document:
-        store.deployments.rewrite_ruleset(row, document if left else None)
+    return {"workflows": left, "idle": sorted(idle - gone)}
 
 
 def _in_use(store: Store) -> set[str]:

@@ -152,10 +152,13 @@ class Deployments(Protocol):
             Conflict: Its number is taken: somebody else was quicker, and nothing was written.
         """
 
-    def rewrite_ruleset(self, seen: StoredRuleset, document: Mapping[str, object] | None) -> None:
+    def rewrite_ruleset(
+        self, seen: StoredRuleset, document: Mapping[str, object] | None, *, newest: int
+    ) -> None:
         """The ruleset has another document, or is gone without one.
 
-        Nothing happens where it was deployed again since it was seen.
+        Nothing happens where it was deployed again since it was seen, or where another deployment
+        is the newest.
         """
 
     def forget_bundles(self, digests: Collection[str], *, newest: int) -> None:

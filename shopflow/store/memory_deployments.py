@@ -66,12 +66,16 @@ class MemoryDeployments:
                 self._holds[hold.digest] = hold
             self._state.deployments.append(deployment)
 
-    def rewrite_ruleset(self, seen: StoredRuleset, document: Mapping[str, object] | None) -> None:
+    def rewrite_ruleset(
+        self, seen: StoredRuleset, document: Mapping[str, object] | None, *, newest: int
+    ) -> None:
         """See `Deployments`."""
         table = self._state.rulesets
         with self._state.changing():
             kept = table.get(seen.digest)
             if kept is None or kept.deployed_at != seen.deployed_at:
+                return
+            if self.newest_number() != newest:
                 return
             if document is None:
                 self._state.drop(table, seen.digest)

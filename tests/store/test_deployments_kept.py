@@ -73,9 +73,9 @@ def a_ruleset(at, **workflows):
 def test_a_ruleset_gets_another_document_or_goes(store, now):
     store.deploy("r", {"workflows": {"w1": {"id": "x"}, "w2": {"id": "y"}}}, now)
     (seen,) = store.views.rulesets()
-    store.deployments.rewrite_ruleset(seen, {"workflows": {"w2": {"id": "y"}}})
+    store.deployments.rewrite_ruleset(seen, {"workflows": {"w2": {"id": "y"}}}, newest=0)
     assert store.views.rulesets() == [a_ruleset(now, w2={"id": "y"})]
-    store.deployments.rewrite_ruleset(seen, None)
+    store.deployments.rewrite_ruleset(seen, None, newest=0)
     assert store.views.rulesets() == []
 
 
@@ -85,8 +85,12 @@ def test_a_ruleset_that_was_deployed_again_stays_as_it_is(store, now, document):
     store.deploy("r", whole, now)
     (seen,) = store.views.rulesets()
     store.deploy("r", whole, now + HOUR)
-    store.deployments.rewrite_ruleset(seen, document)
+    store.deployments.rewrite_ruleset(seen, document, newest=0)
     assert store.views.rulesets() == [a_ruleset(now + HOUR, w={"id": "x"})]
+    (seen,) = store.views.rulesets()
+    store.deployments.swap(a_deployment(1, "sha256:a", now))
+    store.deployments.rewrite_ruleset(seen, document, newest=0)
+    assert store.views.rulesets() == [seen]
 
 
 def test_bundles_go_unless_something_was_deployed_since_they_were_looked_at(store, now):

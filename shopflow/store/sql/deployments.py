@@ -7,7 +7,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from shopflow.errors import Conflict
@@ -113,9 +113,15 @@ class SqlDeployments:
                 insert_all(connection, shapes.HOLDS, [_hold_row(hold)])
 
     @again
-    def rewrite_ruleset(self, seen: StoredRuleset, document: Mapping[str, object] | None) -> None:
+    def rewrite_ruleset(
+        self, seen: StoredRuleset, document: Mapping[str, object] | None, *, newest: int
+    ) -> None:
         """See `Deployments`."""
-        same = (_R.c.digest == seen.digest, _R.c.deployed_at == micros(seen.deployed_at))
+        same = (
+            _R.c.digest == seen.digest,
+            _R.c.deployed_at == micros(seen.deployed_at),
+            _is_newest(newest),
+        )
         with self._database.writing() as connection:
             if document is None:
                 connection.execute(delete(_R).where(*same))
@@ -126,10 +132,13 @@ class SqlDeployments:
     @again
     def forget_bundles(self, digests: Collection[str], *, newest: int) -> None:
         """See `Deployments`."""
-        is_newest = select(func.max(_D.c.number)).scalar_subquery() == newest
         with self._database.writing() as connection:
             for digest in sorted(digests):
-                connection.execute(delete(_B).where(_B.c.digest == digest, is_newest))
+                connection.execute(delete(_B).where(_B.c.digest == digest, _is_newest(newest)))
+
+
+def _is_newest(number: int) -> ColumnElement[bool]:
+    return select(func.coalesce(func.max(_D.c.number), 0)).scalar_subquery() == number
 
 
 def _bundle_row(bundle: StoredBundle) -> tuple[Any, ...]:
