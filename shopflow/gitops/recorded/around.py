@@ -45,13 +45,12 @@ class Around:
     products: Mapping[str, Product] = field(default_factory=dict)
 
 
-NOTHING = Around()
-
-
 def around(
     ruleset: Ruleset, workflow: Workflow, own: Sequence[StoredEvent], kept: Recommendations
 ) -> Around:
     """The shop around these events of a customer, oldest first, as far as the workflow asks."""
+    if not own:
+        return Around()
     alone = replace(ruleset, workflows={workflow.id: replace(workflow, status=Status.LIVE)})
     rulebook = Rulebook(alone)
     named = {value for event in own for value in _values(data_of(event))}

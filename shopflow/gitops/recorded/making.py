@@ -14,15 +14,14 @@ from typing import Any
 import yaml
 
 from shopflow.domain.customer import ConsentState, Customer
-from shopflow.domain.event import IDENTIFIED
 from shopflow.domain.journal import Kind
 from shopflow.domain.product import Product
-from shopflow.domain.step import Emit, WaitFor
-from shopflow.domain.trigger import EventPattern, EventTrigger
 from shopflow.domain.workflow import Workflow
 from shopflow.errors import SettingsError
 from shopflow.gitops.graph.reading import expressions
-from shopflow.gitops.recorded.around import NOTHING, around, data_of
+from shopflow.gitops.recorded.around import around, data_of
+from shopflow.gitops.recorded.emitted import emitted
+from shopflow.gitops.recorded.relevance import Relevance
 from shopflow.gitops.recorded.shelves import NotedShelves, stand_in_for
 from shopflow.gitops.recorded.stand_ins import StandIns
 from shopflow.gitops.rehearsal import Stage
@@ -36,8 +35,6 @@ from shopflow.rulebook import LoadedProject
 from shopflow.store.recommendations import Recommendations
 from shopflow.store.records import StoredEvent, Timeline
 
-#: Events that tell who may be written to, and where; each matters to every workflow.
-_ALWAYS = ("consent.", "customer.", "preferences.", "newsletter.")
 #: Fields of a happening that a test gives.
 _FIELDS: Mapping[What, tuple[str, ...]] = {
     What.SEND: ("step", "channel"),
@@ -73,50 +70,15 @@ def file_of(
         SettingsError: Nothing is recorded that concerns the workflow.
     """
     workflow = loaded.ruleset.workflows[workflow_id]
-    relevant = _Relevance(loaded, workflow)
-    events = [event for event in timeline.events if relevant.concerns(event)]
-    shop = around(loaded.ruleset, workflow, events, kept) if events else NOTHING
-    events = sorted([*events, *shop.events], key=lambda event: event.occurred_at)
+    relevant = Relevance(loaded, workflow)
+    own = [*timeline.events, *emitted(loaded, relevant, timeline, customer, kept)]
+    concerning = sorted(filter(relevant.concerns, own), key=lambda event: event.occurred_at)
+    shop = around(loaded.ruleset, workflow, concerning, kept)
+    events = sorted([*concerning, *shop.events], key=lambda event: event.occurred_at)
     if not any(map(relevant.is_heard, events)):
-        told = "".join(
-            f"; {event_type}, which {emitter} emits, is not kept"
-            for event_type, emitter in _emitted(loaded, relevant)
-        )
-        raise SettingsError(
-            f"nothing is recorded of this customer that concerns {workflow_id}{told}"
-        )
+        raise SettingsError(f"nothing is recorded of this customer that concerns {workflow_id}")
     maker = _Maker(loaded, workflow, events, customer, relevant)
     return maker.text(timeline, maker.shelves(shop.products, kept))
-
-
-class _Relevance:
-    """What can make a difference to one workflow."""
-
-    def __init__(self, loaded: LoadedProject, workflow: Workflow) -> None:
-        ruleset = loaded.ruleset
-        self.reads = _customer_reads(loaded, workflow)
-        self._events = loaded.events
-        traits = [ruleset.traits[name] for name in self.reads if name in ruleset.traits]
-        self._patterns = [*_patterns(workflow), *(trait.pattern for trait in traits)]
-        #: A segment, a date or a schedule starts it, and no event by itself.
-        self._starts_otherwise = not isinstance(workflow.trigger, EventTrigger)
-
-    def concerns(self, event: StoredEvent) -> bool:
-        """True when the event may start, end, move or change something."""
-        # A visitor's events before are in the timeline already, under the same customer.
-        if event.type == IDENTIFIED or event.type not in self._events:
-            return False
-        if event.type.startswith(_ALWAYS) or '"consents"' in event.payload:
-            return True
-        return self.is_heard(event)
-
-    def is_heard(self, event: StoredEvent) -> bool:
-        """True when the workflow itself, or a trait that it reads, waits for such events."""
-        return self.hears(event.type) or self._starts_otherwise
-
-    def hears(self, event_type: str) -> bool:
-        """True when events of the type may mean something by themselves."""
-        return any(pattern.matches(event_type) for pattern in self._patterns)
 
 
 class _Maker:
@@ -128,7 +90,7 @@ class _Maker:
         workflow: Workflow,
         events: list[StoredEvent],
         customer: Customer | None,
-        relevant: _Relevance,
+        relevant: Relevance,
     ) -> None:
         self._loaded = loaded
         self._workflow = workflow
@@ -276,40 +238,6 @@ def _differences(rehearsal: Rehearsal, timeline: Timeline, workflow: str) -> Ite
                 those.remove(send)
             else:
                 yield f"{send[0]} by {send[1]} {what}"
-
-
-def _patterns(workflow: Workflow) -> Iterator[EventPattern]:
-    if isinstance(workflow.trigger, EventTrigger):
-        yield workflow.trigger.pattern
-    yield from (rule.pattern for rule in workflow.exits if rule.pattern is not None)
-    for step in workflow.steps.values():
-        if isinstance(step, WaitFor):
-            yield step.pattern
-
-
-def _emitted(loaded: LoadedProject, relevant: _Relevance) -> Iterator[tuple[str, str]]:
-    """What the workflow hears of other workflows, each with the one that emits it."""
-    for workflow in loaded.ruleset.workflows.values():
-        for step in workflow.steps.values():
-            if isinstance(step, Emit) and relevant.hears(step.event_type):
-                yield step.event_type, workflow.id
-
-
-def _customer_reads(loaded: LoadedProject, workflow: Workflow) -> frozenset[str]:
-    """The traits and attributes that the workflow hangs on, through segments as well."""
-    segments = loaded.ruleset.segments
-    pending = [path for each in expressions(workflow) for path in each.reads]
-    if name := getattr(workflow.trigger, "segment", ""):
-        pending.append(("segments", name))
-    found, seen = set[str](), set[str]()
-    while pending:
-        root, *rest = pending.pop()
-        if root == "customer" and rest:
-            found.add(rest[0])
-        elif root == "segments" and rest and rest[0] in segments and rest[0] not in seen:
-            seen.add(rest[0])
-            pending.extend(segments[rest[0]].when.reads)
-    return frozenset(found)
 
 
 def _literals(loaded: LoadedProject, workflow: Workflow) -> frozenset[str]:
