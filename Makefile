@@ -9,8 +9,8 @@ READY := $(VENV)/.ready
 PYTEST := $(BIN)/pytest
 # How long make soak lets servers and workers fail: make soak MINUTES=5
 MINUTES ?= 20
-# One worker a core; a file's tests stay together, so that its servers start once.
-PARALLEL := -n auto --dist loadfile
+# A file's tests stay together, so that its servers start once; tests/conftest.py says in which order.
+PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 SOURCES := shopflow channels tests
 
 .PHONY: help demo test quick soak check fix golden docs wheel clean

@@ -31,7 +31,7 @@ SHARED = Path(__file__).resolve().parents[3] / "shared"
 SEED = 20261121
 KILLS = 20
 CONNECTIONS = 4
-EVENTS = 7000
+EVENTS = 2500
 #: A receipt that the sink gave so long before the kill has been written down.
 WRITTEN = 2.0
 
