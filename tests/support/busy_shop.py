@@ -147,7 +147,7 @@ class _Desk:
     def __init__(self, shop, store):
         self.shop, self.store = shop, store
 
-    def deliverer(self, write, *, owner, carriers):
+    def deliverer(self, write, *, owner, fence, carriers):
         loaded = self.shop.loaded
         envelopes = Envelopes(
             ruleset=loaded.ruleset,
@@ -162,6 +162,7 @@ class _Desk:
             write=write,
             clock=self.shop.clock,
             owner=owner,
+            fence=fence,
             retry=RetryPolicy(first=timedelta(minutes=1)),
         )
         return Deliverer(carriers, delivery)
