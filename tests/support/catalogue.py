@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tempfile
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from shopflow.channel import OnUncertain, Receipt
@@ -30,6 +32,7 @@ from shopflow.runtime.carrier import Carrier
 from shopflow.runtime.embedded import Embedded
 from shopflow.runtime.simulate import Until
 from shopflow.runtime.sources import open_sources
+from shopflow.store.opening import open_store
 from shopflow.store.records import DeliveryState
 from shopflow.testing.recording import RecordingChannel
 
@@ -187,6 +190,15 @@ def _evidence_of_rows(loaded, workflow_id, groups, folder):
     return found
 
 
+@cache
+def _empty_database(partitions):
+    """A database file with tables and nothing in them, which each shop begins with."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "shop.db")
+        open_store(f"sqlite:///{path}", partitions=partitions).close()
+        return path.read_bytes()
+
+
 def _live(loaded, workflow_id, world, lives, path, found):
     workflow = loaded.ruleset.workflows[workflow_id]
     # Those who live in one world have the same values.
@@ -198,6 +210,7 @@ def _live(loaded, workflow_id, world, lives, path, found):
         "database": f"sqlite:///{path.with_suffix('.db')}",
         "delivery": Delivery(mode=DeliveryMode.ALLOWLIST, allowlist=("*",)),
     }
+    path.with_suffix(".db").write_bytes(_empty_database(loaded.project.partitions))
     _write(path, lives)
     ours = {key: one for key, one in loaded.sources.items() if one["id"] == workflow_id}
     only = replace(
