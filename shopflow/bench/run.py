@@ -23,7 +23,7 @@ from shopflow.bench.run_bars import Held, Part
 from shopflow.bench.run_rules import with_rules
 from shopflow.bench.run_shop import Bench
 from shopflow.bench.run_stages import watched
-from shopflow.bench.run_workers import Worker, seconds, workers
+from shopflow.bench.run_workers import Share, Worker, seconds, workers
 from shopflow.rulebook import LoadedProject
 from shopflow.runtime.memory import settled
 from shopflow.runtime.queue.streams import BATCH
@@ -216,26 +216,34 @@ class _Measuring:
         self._figure(run_bars.INGEST, product / spent)
 
     def _few_and_many(self, few: Worker, many: Worker) -> None:
-        found = []
-        for name, worker in ((f"{FEW:,} rules", few), (f"{MANY:,} rules", many)):
-            events = self._bench.fill(0, BATCHES, copied=False)
-            found.append(seconds([(worker, [0])]) / events * 1e6)
-            self._note(name, found[-1])
+        found = self._in_turns({f"{FEW:,} rules": [(few, [0])], f"{MANY:,} rules": [(many, [0])]})
         self._figure(run_bars.RULES, found[1] / found[0])
 
     def _one_and_two(self, one: Worker, other: Worker) -> None:
-        found = []
         first, second = range(run_shop.PARTITIONS)
-        for name, share in (
-            ("one process", [(one, [first, second])]),
-            ("two processes", [(one, [first]), (other, [second])]),
-        ):
-            events = sum(
-                self._bench.fill(partition, BATCHES, copied=False) for partition in (first, second)
-            )
-            found.append(seconds(share) / events * 1e6)
-            self._note(name, found[-1])
+        found = self._in_turns(
+            {
+                "one process": [(one, [first, second])],
+                "two processes": [(one, [first]), (other, [second])],
+            }
+        )
         self._figure(run_bars.WORKERS, found[0] / found[1])
+
+    def _in_turns(self, shares: Mapping[str, Share]) -> list[float]:
+        """Microseconds an event of each share of the work.
+
+        Who comes later finds customers of visits that the other has begun, so the first is another
+        one in each round.
+        """
+        order, spent = [*shares.items()], {}
+        if len(self._spent.get(order[0][0], ())) % 2:
+            order.reverse()
+        for name, share in order:
+            partitions = {partition for _, some in share for partition in some}
+            events = sum(self._bench.fill(one, BATCHES, copied=False) for one in sorted(partitions))
+            spent[name] = seconds(share) / events * 1e6
+            self._note(name, spent[name])
+        return [spent[name] for name in shares]
 
     def _latency(
         self, loaded: LoadedProject, customers: int, lasts: float, rate: float

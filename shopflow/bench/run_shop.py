@@ -127,7 +127,8 @@ class Bench:
     def fill(self, partition: int, batches: int, *, copied: bool = True) -> int:
         """So many batches, each followed by a tick, wait in the partition; returns the events.
 
-        Copied ones wait for the floor, too.
+        What was due before them has fired, so that none has to make up for the time that other
+        parts took. Copied ones wait for the floor, too.
         """
         ready = self._waiting[partition]
         while len(ready) < batches * BATCH:
@@ -135,6 +136,7 @@ class Bench:
                 key = sent.event.concerns or sent.event.id
                 self._waiting[partition_of(key, PARTITIONS)].append(sent)
         some, self._waiting[partition] = ready[: batches * BATCH], ready[batches * BATCH :]
+        self._settle(partition, some[0].event.occurred_at, copied=copied)
         entries = list(_entries(some))
         for streams in (self.streams, *((self._copies,) if copied else ())):
             with streams.redis.pipeline(transaction=False) as pipe:
@@ -142,6 +144,14 @@ class Bench:
                     pipe.xadd(streams.of(partition), fields)
                 pipe.execute()
         return len(some)
+
+    def _settle(self, partition: int, at: datetime, *, copied: bool) -> None:
+        fields: dict[Any, Any] = {TICK: at.isoformat(), AT: _place(at)}
+        self.streams.redis.xadd(self.streams.of(partition), fields)
+        self.store.taken()
+        Reader(self._deciders, self.streams, partition).work(lambda: False)
+        for noted in self.store.taken() if copied else ():
+            self._floor.write(noted)
 
     def product(self, partition: int, batches: int) -> Measured:
         """The events of the batches, from the stream to the committed outbox."""

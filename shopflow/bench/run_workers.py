@@ -17,6 +17,9 @@ from shopflow.runtime.memory import settled
 from shopflow.runtime.queue.partition import Reader
 from shopflow.store.opening import open_store
 
+#: Which worker reads which partitions.
+Share = Sequence[tuple["Worker", Collection[int]]]
+
 
 class Worker:
     """A process that reads partitions when it is told to."""
@@ -63,7 +66,7 @@ def workers(url: str, redis: str, namespace: str, rules: Sequence[int]) -> Itera
             worker.stop()
 
 
-def seconds(share: Sequence[tuple[Worker, Collection[int]]]) -> float:
+def seconds(share: Share) -> float:
     """How long the workers take for their partitions, all at once."""
     start = perf_counter()
     for worker, partitions in share:

@@ -15,6 +15,7 @@ from shopflow.bench import store as store_bench
 from shopflow.bench.run_bars import Part
 from shopflow.cli.bench import bench
 from shopflow.runtime.ingest import Accepted, Ingest
+from shopflow.runtime.queue.streams import START
 from shopflow.store.opening import open_store
 
 
@@ -40,6 +41,23 @@ def test_the_product_and_the_floor_write_the_same_rows():
     assert ours == theirs
     assert ours["events"] == 60
     assert ours["journal"] > 0
+
+
+@pytest.mark.usefixtures("small")
+def test_nothing_is_due_before_the_events_that_are_measured():
+    loaded = run_rules.with_rules(20)
+    with run_shop.sqlite(run_shop.filled(loaded, 40)) as urls, run.connected(redis_url()) as redis:
+        measured = run_shop.Bench(urls, redis, loaded, 40)
+        try:
+            before = measured.store.views.next_due_at(0)
+            # A day and a half of the shop passes with another part of the measurement.
+            measured.ingest(400)
+            measured.fill(0, 2)
+            due = measured.store.views.next_due_at(0)
+            [first] = measured.streams.read(measured.streams.of(0), START, 1)
+        finally:
+            measured.close()
+    assert before < first.received_at < due
 
 
 def _kept(url):
