@@ -17,8 +17,9 @@ from shopflow.gitops.graph.difference import difference
 from shopflow.gitops.graph.dot import dot, svg
 from shopflow.gitops.graph.flow import flow
 from shopflow.gitops.graph.mermaid import mermaid
-from shopflow.gitops.graph.model import Graph
+from shopflow.gitops.graph.model import Change, Graph
 from shopflow.gitops.graph.page import page
+from shopflow.gitops.graph.untested import untested
 from shopflow.gitops.plan.rule_changes import rule_changes
 from shopflow.gitops.revision import revision
 from shopflow.lang.names import did_you_mean
@@ -70,11 +71,24 @@ _FORMATS: Mapping[str, Callable[..., str]] = {
     metavar="BASE",
     help="Draw what has changed since that commit: added, removed and altered parts in colour.",
 )
+@click.option(
+    "--coverage",
+    "covering",
+    is_flag=True,
+    help="Mark the steps that no test of the rules shows; goes with --view flow.",
+)
 @PROJECT
 def graph(
-    workflows: tuple[str, ...], style: str, view: str, ref: str | None, project: Path
+    workflows: tuple[str, ...],
+    style: str,
+    view: str,
+    ref: str | None,
+    covering: bool,  # noqa: FBT001 - an option
+    project: Path,
 ) -> None:
     """Draw the workflows: all of them, or these."""
+    if covering and (ref is not None or view != _FLOW or style == _PAGE):
+        raise click.UsageError("--coverage marks the steps of --view flow, without --diff")
     loaded = load_project(project, strict=False).require()
     if style == _PAGE:
         if ref is not None:
@@ -82,7 +96,10 @@ def graph(
         click.echo(page(loaded, _chosen(loaded, workflows)), nl=False)
         return
     if ref is None:
-        drawing = _drawing(loaded, _chosen(loaded, workflows), view)
+        chosen = _chosen(loaded, workflows)
+        drawing = _drawing(loaded, chosen, view)
+        if covering:
+            drawing = drawing.mark(untested(loaded, chosen), Change.UNTESTED)
     else:
         with revision(project, ref) as base:
             before = base.load()

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from click.testing import CliRunner
 from support.servers import tool
-from support.small_project import project_files
+from support.small_project import CART, FULL, project_files
 
 from shopflow.cli.main import main
 
@@ -218,3 +218,29 @@ def test_the_page_tells_all_of_a_workflow(draw):
     ):
         assert line in page
     assert "```mermaid\nflowchart TD\n" in page
+
+
+def test_steps_that_no_test_shows_are_marked(folder):
+    test = {"events": [FULL], "expect": {"sends": []}, "until": "30m"}
+    steps = [*CART["steps"], {"id": "rest", "wait": "1h"}]
+    root = folder(project_files({"steps": steps}, [test]))
+
+    def marked(*words):
+        ran = CliRunner().invoke(main, ["graph", "--project", str(root), *words])
+        assert ran.exit_code == 0, ran.output
+        nodes = json.loads(ran.output)["nodes"]
+        return [node["id"] for node in nodes if node["change"] == "untested"]
+
+    assert marked("--format", "json", "--coverage") == ["cart.reminder", "cart.rest"]
+    assert marked("--format", "json") == []
+    text = CliRunner().invoke(main, ["graph", "--project", str(root), "--coverage"]).output
+    assert text.count(":::untested") == 2
+    assert "classDef untested" in text
+
+
+@pytest.mark.parametrize("words", [["--view", "all"], ["--diff", "main"], ["--format", "markdown"]])
+def test_coverage_is_of_ways_alone(folder, words):
+    root = folder(project_files())
+    ran = CliRunner().invoke(main, ["graph", "--project", str(root), "--coverage", *words])
+    assert ran.exit_code == 2
+    assert "--coverage marks the steps" in ran.output

@@ -44,6 +44,10 @@ _CHANGES: Mapping[Change, tuple[str, str]] = {
         ' style=filled fillcolor="#fde68a" color="#b45309" penwidth=3',
         ' color="#b45309" penwidth=3',
     ),
+    Change.UNTESTED: (
+        ' style="filled,dashed" fillcolor="#e9d5ff" color="#7e22ce" penwidth=3',
+        ' color="#7e22ce" penwidth=3',
+    ),
 }
 _LOOP = 'color="#b91c1c"'
 #: The program has to answer within so many seconds.

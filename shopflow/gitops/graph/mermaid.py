@@ -31,7 +31,7 @@ _STYLES: Mapping[Shape, str] = {
     Shape.TEMPLATE: "fill:#dcfce7,stroke:#15803d,color:#111827",
     Shape.END: "fill:#f3f4f6,stroke:#4b5563,color:#111827",
 }
-#: What a change adds, removes or alters; what it leaves alone is as ever.
+#: What a change adds, removes or alters, and what no test shows; all else is as ever.
 _CHANGES: Mapping[Change, tuple[str, str]] = {
     Change.ADDED: (
         "fill:#bbf7d0,stroke:#15803d,stroke-width:3px,color:#111827",
@@ -44,6 +44,10 @@ _CHANGES: Mapping[Change, tuple[str, str]] = {
     Change.CHANGED: (
         "fill:#fde68a,stroke:#b45309,stroke-width:3px,color:#111827",
         "stroke:#b45309,stroke-width:3px",
+    ),
+    Change.UNTESTED: (
+        "fill:#e9d5ff,stroke:#7e22ce,stroke-width:3px,stroke-dasharray:6 4,color:#111827",
+        "stroke:#7e22ce,stroke-width:3px",
     ),
 }
 _LOOP = "stroke:#b91c1c,stroke-width:3px"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 
@@ -34,12 +34,13 @@ class Line(StrEnum):
 
 
 class Change(StrEnum):
-    """What a change of the rules makes of a part of the drawing."""
+    """What marks a part of the drawing: what a change makes of it, or that no test shows it."""
 
     NONE = ""
     ADDED = "added"
     REMOVED = "removed"
     CHANGED = "changed"
+    UNTESTED = "untested"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +107,14 @@ class Graph:
     def connect(self, edge: Edge) -> None:
         """The edge is there."""
         self._edges.setdefault(edge)
+
+    def mark(self, names: Container[str], change: Change) -> Graph:
+        """The same drawing, where the nodes of these ids bear the mark."""
+        nodes = {
+            name: replace(node, change=change) if name in names else node
+            for name, node in self._nodes.items()
+        }
+        return Graph(nodes, self._edges, self.groups)
 
     def take(self, other: Graph) -> None:
         """Everything of another drawing is in this one."""
