@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
-from types import MappingProxyType
 from typing import Any
 
 import click
 
 import shopflow
+from shopflow.cli.commands import COMMANDS
 from shopflow.errors import (
     BundleRefused,
     DeployRefused,
@@ -26,47 +26,6 @@ from shopflow.errors import (
 
 #: Exit codes of every command.
 CLEAN, FINDINGS, USAGE, INTERNAL = 0, 1, 2, 3
-
-#: Command -> where it lives, in the order that help shows them.
-COMMANDS: Mapping[str, str] = MappingProxyType(
-    {
-        "init": "shopflow.cli.init:init",
-        "lint": "shopflow.cli.lint:lint",
-        "rule": "shopflow.cli.rule:rule",
-        "test": "shopflow.cli.test:test",
-        "plan": "shopflow.cli.plan:plan",
-        "simulate": "shopflow.cli.simulate:simulate",
-        "preview": "shopflow.cli.preview:preview",
-        "send-test": "shopflow.cli.send_test:send_test",
-        "bundle": "shopflow.cli.bundle:bundle",
-        "deploy": "shopflow.cli.deploy:deploy",
-        "rollback": "shopflow.cli.rollback:rollback",
-        "versions": "shopflow.cli.versions:versions",
-        "run": "shopflow.cli.run:run",
-        "worker": "shopflow.cli.worker:worker",
-        "serve": "shopflow.cli.serve:serve",
-        "status": "shopflow.cli.status:status",
-        "pause": "shopflow.cli.switches:pause",
-        "resume": "shopflow.cli.switches:resume",
-        "dead-letters": "shopflow.cli.dead_letters:dead_letters",
-        "consent": "shopflow.cli.consent:consent",
-        "article30": "shopflow.cli.article30:article30",
-        "inbound": "shopflow.cli.inbound:inbound",
-        "restore": "shopflow.cli.restore:restore",
-        "customer": "shopflow.cli.customer:customer",
-        "suppressions": "shopflow.cli.suppressions:suppressions",
-        "explain": "shopflow.cli.explain:explain",
-        "graph": "shopflow.cli.graph:graph",
-        "events": "shopflow.cli.events:events",
-        "recommend": "shopflow.cli.recommend:recommend",
-        "coupons": "shopflow.cli.coupons:coupons",
-        "catalog": "shopflow.cli.catalog:catalog",
-        "keys": "shopflow.cli.keys:keys",
-        "db": "shopflow.cli.db:db",
-        "demo": "shopflow.cli.demo:demo",
-        "bench": "shopflow.cli.bench:bench",
-    }
-)
 
 #: Wrong settings are the caller's to mend; broken rules are findings like any other.
 EXIT_CODES: tuple[tuple[type[ShopflowError], int], ...] = (
@@ -95,9 +54,21 @@ class LazyGroup(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        module, _, attribute = COMMANDS[cmd_name].place.partition(":")
         command: click.Command = getattr(import_module(module), attribute)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """As click does it, of commands that are not loaded for it."""
+        del ctx
+        room = formatter.width - 6 - max(map(len, COMMANDS))
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [
+                    (name, click.Command(name, help=known.purpose).get_short_help_str(room))
+                    for name, known in COMMANDS.items()
+                ]
+            )
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

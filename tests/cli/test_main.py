@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from shopflow.cli import main as cli
+from shopflow.cli.commands import COMMANDS
 from shopflow.errors import RulesInvalid, SettingsError, StoreError
 from shopflow.problem import Location, Problem
 
@@ -57,6 +59,27 @@ def test_a_misspelt_command_brings_the_right_one():
     result = CliRunner().invoke(cli.main, ["statsu"])
     assert result.exit_code == 2
     assert "did you mean 'status'?" in result.stderr
+
+
+def test_help_says_of_each_command_what_the_command_says_of_itself():
+    context = click.Context(cli.main)
+    for name, known in COMMANDS.items():
+        command = cli.main.get_command(context, name)
+        first = inspect.cleandoc(command.help).partition("\n\n")[0]
+        assert known.purpose == first.replace("\n", " ")
+
+
+def test_help_lists_every_command_without_loading_any():
+    code = (
+        "import sys; from shopflow.cli.main import main\n"
+        "try: main(['--help'])\n"
+        "finally: print(*sorted(m for m in sys.modules if m.startswith('shopflow.cli.')))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    *shown, loaded = ran.stdout.splitlines()
+    assert loaded == "shopflow.cli.commands shopflow.cli.main"
+    listed = [line.split()[0] for line in shown[shown.index("Commands:") + 1 :]]
+    assert listed == list(COMMANDS)
 
 
 def test_the_command_line_starts_without_loading_what_it_does_not_need():
