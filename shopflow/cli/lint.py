@@ -137,6 +137,8 @@ def lint(
     if not (root / PROJECT_FILE).is_file():
         hint = "name the rules repository with --project, or make one with `shopflow init`"
         raise click.UsageError(f"no {PROJECT_FILE} in {root}; {hint}")
+    if allow_shrink and changed is None:
+        raise click.UsageError("--allow-shrink goes with --changed, which sees what is gone")
     if _STDIN in paths:
         if fix or unsafe_fixes or diff or changed is not None:
             raise click.UsageError("`-` is one file as it stands: no --changed, --fix or --diff")

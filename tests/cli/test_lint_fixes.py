@@ -301,3 +301,4 @@ def test_rules_that_are_gone_are_told_unless_they_are_meant_to_be(shop, lint):
     assert code == 1
     assert "rules/workflows:1:1: error[SF607]: no workflow is left: note" in output
     assert lint("--changed", "--allow-shrink")[0] == 0
+    assert lint("--allow-shrink")[0] == 2
