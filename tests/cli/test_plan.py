@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -272,3 +278,24 @@ def test_a_file_that_cannot_be_written_is_told(plan, path, told):
     ran = plan("--out", path)
     assert ran.exit_code == 2
     assert told in ran.output
+
+
+def on_a_terminal(command):
+    """What the command writes to standard error where that is a terminal."""
+    here, there = pty.openpty()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=there):
+        os.close(there)
+        written = b""
+        # It ends with an error once nobody has the other end any more.
+        with os.fdopen(here, "rb", buffering=0) as terminal, suppress(OSError):
+            while more := terminal.read(4096):
+                written += more
+    return written.decode()
+
+
+def test_a_terminal_shows_how_far_it_is_and_a_pipe_does_not(shop):
+    program = str(Path(sys.executable).parent / "shopflow")
+    words = ["plan", "--against", "main", "--project", shop, "--events", shop / "events.jsonl"]
+    command = [program, *map(str, words)]
+    assert "replaying" in on_a_terminal(command)
+    assert subprocess.run(command, capture_output=True, check=True).stderr == b""
