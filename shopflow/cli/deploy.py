@@ -89,6 +89,12 @@ def _percent(ctx: click.Context, param: click.Parameter, text: str | None) -> fl
     default="",
     help="Deploy what was rolled back before, for this reason.",
 )
+@click.option(
+    "--despite-freeze",
+    metavar="REASON",
+    default="",
+    help="Deploy though shopflow.yaml says `freeze` for now, for this reason.",
+)
 @FORMAT
 @PROJECT
 def deploy(  # noqa: PLR0917 - click passes each option by name
@@ -101,6 +107,7 @@ def deploy(  # noqa: PLR0917 - click passes each option by name
     dry_run: bool,  # noqa: FBT001 - click passes flags by name
     allow_shrink: bool,  # noqa: FBT001 - click passes flags by name
     lift_hold: str,
+    despite_freeze: str,
     style: str,
     project: Path,
 ) -> int:
@@ -120,7 +127,13 @@ def deploy(  # noqa: PLR0917 - click passes each option by name
     if shadow and ramp is not None:
         raise click.UsageError("give --ramp or --shadow, not both")
     approved = read_plan(plan) if plan is not None else None
-    leave = Leave(shrink=allow_shrink, lift_hold=lift_hold, plan=approved, ramp=ramp)
+    leave = Leave(
+        shrink=allow_shrink,
+        lift_hold=lift_hold,
+        despite_freeze=despite_freeze,
+        plan=approved,
+        ramp=ramp,
+    )
     settings = load_settings(project)
     with _opened(settings) as store:
         if source is not None:
@@ -130,7 +143,7 @@ def deploy(  # noqa: PLR0917 - click passes each option by name
             candidate = _candidate(project, store, bundle, ref)
         if shadow:
             candidate = shadowed(project, store, candidate)
-        proposal = proposed(store, candidate, leave)
+        proposal = proposed(store, candidate, leave, at=datetime.now(UTC))
         if dry_run:
             tell(style, told(proposal), "\n".join(shown(proposal)))
             return FINDINGS if proposal.refusals else CLEAN

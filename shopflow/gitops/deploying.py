@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from shopflow.errors import Conflict, DeployRefused
 from shopflow.gitops.bundle import Bundle, Labelled, Manifest, Provenance, bundle_of
 from shopflow.gitops.expecting import Result, judge
+from shopflow.gitops.freezing import frozen
 from shopflow.gitops.ramping import Refusal, beside
 from shopflow.gitops.rehearsal import Stage
 from shopflow.gitops.scenario import read_scenarios
@@ -74,10 +75,17 @@ class Leave:
     shrink: bool = False
     #: Why a bundle that is held back may come back after all; empty when it may not.
     lift_hold: str = ""
+    #: Why it cannot wait for the end of a freeze; empty when it can.
+    despite_freeze: str = ""
     #: What was approved, and nothing else may be deployed; None when nobody was asked.
     plan: Approved | None = None
     #: The share of the customers that gets the new workflows first; None: all at once.
     ramp: float | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why it may pass what would have held it up; empty when no reason was given."""
+        return "; ".join(filter(None, (self.lift_hold, self.despite_freeze)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +164,7 @@ def difference(live: Manifest | None, new: Manifest) -> Difference:
     )
 
 
-def proposed(store: Store, candidate: Candidate, leave: Leave) -> Proposal:
+def proposed(store: Store, candidate: Candidate, leave: Leave, *, at: datetime) -> Proposal:
     """The candidate, tried in every way: its tests are run, and the rails are asked."""
     live = store.deployments.newest()
     manifest = manifest_of(store, live.digest) if live is not None else None
@@ -169,6 +177,7 @@ def proposed(store: Store, candidate: Candidate, leave: Leave) -> Proposal:
         *_stale(live, candidate, leave.plan),
         *_held(store.deployments.holds(), candidate.bundle.manifest, leave),
         *beside(store, live, candidate.bundle, leave.ramp),
+        *frozen(candidate.loaded.project.freeze, at, leave.despite_freeze),
     ]
     return Proposal(
         candidate=candidate,
@@ -196,7 +205,7 @@ def deploy(store: Store, proposal: Proposal, *, at: datetime, by: str, leave: Le
         ruleset=ruleset.digest,
         at=at,
         by=by,
-        reason=leave.lift_hold,
+        reason=leave.reason,
     )
     if leave.ramp is not None and proposal.live is not None:
         deployment = replace(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from shopflow.lang.calendars import zone
 from shopflow.lang.document import Document
+from shopflow.lang.freezes import Freeze, check_freezes, freezes_of
 from shopflow.lang.names import did_you_mean
 from shopflow.lang.tree import Kind, Node
 from shopflow.problem import Problem
@@ -137,6 +138,8 @@ class Project:
     channels: Mapping[str, Mapping[str, object]] = field(default_factory=dict, repr=False)
     #: Who may tell of messages, by the name in the address that they post to.
     providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
+    #: When nothing is deployed.
+    freeze: tuple[Freeze, ...] = ()
 
 
 @dataclass(slots=True)
@@ -249,6 +252,7 @@ def project_of(root: Path, settings: Mapping[str, object]) -> Project:
             name: _provider(_mapping(each))
             for name, each in _mapping(settings.get("providers")).items()
         },
+        freeze=freezes_of(settings.get("freeze"), _text(settings, "timezone", "UTC")),
     )
 
 
@@ -265,11 +269,11 @@ def _provider(given: Mapping[str, object]) -> ProviderSettings:
 
 
 def check_settings(document: Document, project: Project) -> list[Problem]:
-    """What the schema cannot say of the settings."""
-    problems = []
+    """What the schema cannot say of the settings in one of the project's files."""
+    problems = check_freezes(document)
     root = document.root
-    if root is not None and "timezone" in root and zone(project.timezone) is None:
-        message = f"no time zone named '{project.timezone}'"
+    if root is not None and "timezone" in root and zone(root["timezone"].text) is None:
+        message = f"no time zone named '{root['timezone'].text}'"
         hint = "use an IANA name such as Europe/Paris or UTC"
         problems.append(document.problem("SF009", root["timezone"], message, hint=hint))
     if root is not None and "providers" in root:

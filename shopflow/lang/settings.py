@@ -65,7 +65,8 @@ def read_settings(
             data = overlay(data, _data(document))
     problems += reader.problems
     project = replace(project_of(root, data), environment=name)
-    problems += check_settings(base, project)
+    for document in documents:
+        problems += check_settings(document, project)
     problems += _channel_problems(documents, project, complaints)
     problems += _delivery_problems(documents, project)
     return Settings(project, problems)

@@ -28,8 +28,9 @@ def write_later(root, version, changes=()):
 def put_to_work(root, store, at=None, **leave):
     """The folder's rules are live from then on, or from now."""
     given = Leave(shrink=True, **leave)
-    proposal = proposed(store, compiled_folder(root, Provenance()), given)
-    return deploy(store, proposal, at=at or datetime.now(UTC), by="anna", leave=given)
+    at = at or datetime.now(UTC)
+    proposal = proposed(store, compiled_folder(root, Provenance()), given, at=at)
+    return deploy(store, proposal, at=at, by="anna", leave=given)
 
 
 def happen(root, *events):

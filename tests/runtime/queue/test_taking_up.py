@@ -34,8 +34,9 @@ def folder(tmp_path):
 def put_to_work(store, folder, **leave):
     given = Leave(shrink=True, **leave)
     candidate = compiled_folder(folder, Provenance(revision="c0ffee"))
-    proposal = proposed(store, candidate, given)
-    return deploy(store, proposal, at=datetime.now(UTC), by="anna", leave=given)
+    at = datetime.now(UTC)
+    proposal = proposed(store, candidate, given, at=at)
+    return deploy(store, proposal, at=at, by="anna", leave=given)
 
 
 def events(number, at="2026-03-01T10:00:00Z"):
