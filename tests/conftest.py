@@ -33,11 +33,14 @@ def pytest_xdist_auto_num_workers():
     return (os.cpu_count() or 1) * 3 // 2
 
 
+def pytest_itemcollected(item):
+    # Before `-m golden` chooses.
+    if "golden" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.golden)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    for item in items:
-        if "golden" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.golden)
     # What takes long begins first, so that in the end no worker is at it alone.
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
