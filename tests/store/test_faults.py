@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+from sqlalchemy import make_url
 
 from shopflow.errors import StoreError, Unstorable
 from shopflow.store.opening import open_store
@@ -146,7 +147,8 @@ def test_no_connection_left_is_told_as_such(postgres_shop, admin):
     admin.execute(f"CREATE ROLE {role} LOGIN CONNECTION LIMIT 0")
     try:
         with pytest.raises(StoreError, match="no room or no connection left") as refused:
-            open_store(postgres_shop.replace("//root@", f"//{role}@"))
+            url = make_url(postgres_shop).set(username=role)
+            open_store(url.render_as_string(hide_password=False))
     finally:
         admin.execute(f"DROP ROLE {role}")
     assert refused.value.retryable
