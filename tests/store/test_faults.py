@@ -146,9 +146,9 @@ def test_no_connection_left_is_told_as_such(postgres_shop, admin):
     role = f"shopflow_{uuid.uuid4().hex[:8]}"
     admin.execute(f"CREATE ROLE {role} LOGIN CONNECTION LIMIT 0")
     try:
+        url = make_url(postgres_shop).set(username=role).render_as_string(hide_password=False)
         with pytest.raises(StoreError, match="no room or no connection left") as refused:
-            url = make_url(postgres_shop).set(username=role)
-            open_store(url.render_as_string(hide_password=False))
+            open_store(url)
     finally:
         admin.execute(f"DROP ROLE {role}")
     assert refused.value.retryable
