@@ -137,7 +137,7 @@ def test_the_way_out_by_mail_needs_its_token(shop, sink, give):
     with open_app(shop.folder) as app:
         address = app.links().unsubscribe_mailto(Subject("anna", "email", "marketing"))
     token = address.partition("unsubscribe%20")[2]
-    out = reply(sink, "", Subject=f"unsubscribe {token[:-2]}xx", **{"In-Reply-To": ""})
+    out = reply(sink, "", Subject=f"unsubscribe {token[:-2]}", **{"In-Reply-To": ""})
     assert give(out).startswith("left alone")
     out = reply(sink, "", Subject=f"unsubscribe {token}", **{"In-Reply-To": ""})
     assert give(out) == "taken: consent.withdrawn"
