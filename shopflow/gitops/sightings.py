@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from shopflow.domain.expression import Atom, Expression
+from shopflow.domain.expression import Expression
 from shopflow.domain.journal import JournalEntry
 from shopflow.domain.message import Message
 from shopflow.domain.step import Choose, DrawCode, Repeat, Send, Step, WaitFor
@@ -22,6 +22,7 @@ from shopflow.domain.trigger import (
     Trigger,
 )
 from shopflow.domain.workflow import Workflow
+from shopflow.gitops.wrapping import Wrapped
 from shopflow.lang.cel import Program
 from shopflow.lang.cel.parts import Anatomy, is_condition
 
@@ -75,7 +76,7 @@ class Sightings:
         self.add(message.workflow, ("step", message.step))
 
 
-class Watched:
+class Watched(Wrapped):
     """A condition that remembers its answers; without one of its own it is always true."""
 
     def __init__(
@@ -88,7 +89,7 @@ class Watched:
         also: Key | None = None,
         reached: Key | None = None,
     ) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._place = place
         self._workflow = workflow
         self._sightings = sightings
@@ -96,24 +97,9 @@ class Watched:
         self._also, self._reached = also, reached
         self._anatomy = Anatomy(inner) if isinstance(inner, Program) else None
 
-    @property
-    def source(self) -> str:
-        """The text as it was written."""
-        return self._inner.source if self._inner is not None else "true"
-
-    @property
-    def reads(self) -> frozenset[tuple[str, ...]]:
-        """Every path it reads."""
-        return self._inner.reads if self._inner is not None else frozenset()
-
-    @property
-    def atoms(self) -> tuple[Atom, ...]:
-        """None, so that no index leaves it out: a no is to be seen as well."""
-        return ()
-
     def evaluate(self, bindings: Mapping[str, object]) -> object:
         """The value of the condition itself."""
-        value = True if self._inner is None else self._inner.evaluate(bindings)
+        value = super().evaluate(bindings)
         if self._reached is not None:
             self._sightings.add(self._workflow, self._reached)
         if isinstance(value, bool):

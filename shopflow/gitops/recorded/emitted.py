@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 
 from shopflow.domain.customer import Customer
 from shopflow.domain.event import Event
-from shopflow.domain.expression import Atom
 from shopflow.domain.ids import EventId, derive
 from shopflow.domain.step import Emit, Step
 from shopflow.domain.workflow import Workflow
@@ -22,6 +21,7 @@ from shopflow.gitops.recorded.around import around, data_of
 from shopflow.gitops.recorded.relevance import Relevance
 from shopflow.gitops.rehearsal import Stage
 from shopflow.gitops.scenario import UNNAMED, Happening, Scenario
+from shopflow.gitops.wrapping import Wrapped
 from shopflow.problem import Location
 from shopflow.rulebook import LoadedProject
 from shopflow.store.recommendations import Recommendations
@@ -97,32 +97,17 @@ def _noting(step: Step, noted: list[Event]) -> Step:
     return replace(step, only_if=_Noting(step, noted))
 
 
-class _Noting:
+class _Noting(Wrapped):
     """The condition of a step that emits, which notes what comes of a yes."""
 
     def __init__(self, step: Emit, noted: list[Event]) -> None:
+        super().__init__(step.only_if)
         self._step = step
         self._noted = noted
-        self._inner = step.only_if
-
-    @property
-    def source(self) -> str:
-        """The text as it was written."""
-        return self._inner.source if self._inner is not None else "true"
-
-    @property
-    def reads(self) -> frozenset[tuple[str, ...]]:
-        """Every path it reads."""
-        return self._inner.reads if self._inner is not None else frozenset()
-
-    @property
-    def atoms(self) -> tuple[Atom, ...]:
-        """None: a step is in no index."""
-        return ()
 
     def evaluate(self, bindings: Mapping[str, object]) -> object:
         """The answer of the condition itself."""
-        answer = True if self._inner is None else self._inner.evaluate(bindings)
+        answer = super().evaluate(bindings)
         at = bindings["now"]
         if answer is True and isinstance(at, datetime):
             data = {name: plain(each.evaluate(bindings)) for name, each in self._step.data.items()}
