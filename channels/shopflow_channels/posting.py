@@ -7,6 +7,7 @@ most commands only want to know which channels there are.
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -48,7 +49,7 @@ SETTINGS: Mapping[str, Mapping[str, object]] = {
 }
 
 
-class PostingChannel:
+class PostingChannel(ABC):
     """A channel that posts; one of them says in `_post` what is posted for a message."""
 
     name: ClassVar[str]
@@ -66,8 +67,9 @@ class PostingChannel:
         """Lets go of the connections."""
         await self._poster.aclose()
 
+    @abstractmethod
     async def _post(self, message: Message) -> Receipt:
-        raise NotImplementedError
+        """Posts what it is for this message; what the answer says of it."""
 
 
 def json_of(text: bytes) -> object:
